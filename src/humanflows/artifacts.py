@@ -1,0 +1,117 @@
+"""Artifacts on disk: written whole or not at all, each with a manifest that says what made it."""
+import hashlib
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Iterable
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from . import paths
+from .errors import ArtifactError
+
+PACKAGES = ("torch", "numpy", "pandas", "xarray")
+
+
+@contextmanager
+def atomic(target: Path):
+    """Yield a temporary path beside ``target``; rename it into place only if the block succeeds."""
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)  # mkstemp makes private files; an artifact is for every reader
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> Path:
+    """Write text atomically."""
+    with atomic(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return Path(target)
+
+
+def write_netcdf(dataset, target: Path, compress: int = 4) -> Path:
+    """Write an xarray Dataset atomically as compressed NetCDF 4 (h5netcdf)."""
+    encoding = {name: {"zlib": True, "complevel": compress, "shuffle": True}
+                for name, v in dataset.variables.items() if v.dtype.kind in "fiub" and v.ndim}
+    with atomic(target) as temporary:
+        dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+    return Path(target)
+
+
+def sha256(file: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with open(file, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def digest(*things) -> str:
+    """Short digest of JSON-like values, the same in every process."""
+    text = json.dumps(things, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def code_digest(*modules: str) -> str:
+    """Digest of the source text of modules or packages given as paths under the package, e.g. ``"model"``."""
+    base = Path(__file__).parent
+    files = sorted(f for m in modules for f in ([base / m] if m.endswith(".py") else (base / m).rglob("*.py")))
+    return digest([(str(f.relative_to(base)), f.read_text(encoding="utf-8")) for f in files])
+
+
+def manifest_path(target: Path) -> Path:
+    """Where an artifact's manifest lies."""
+    return Path(target).with_name(Path(target).name + ".manifest.json")
+
+
+def write_manifest(target: Path, *, made_by: str, inputs: dict, device: str = "cpu", seconds: float | None = None,
+                   profile: str = "", seed: int | None = None, **more) -> Path:
+    """Say beside an artifact what made it: inputs (digests), versions, device, time, and its own sha256."""
+    text = json.dumps({
+        "artifact": Path(target).name, "sha256": sha256(target), "made_by": made_by, "profile": profile, "seed": seed,
+        "inputs": inputs, "inputs_digest": digest(inputs), "device": device, "seconds": seconds,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}}, **more,
+    }, indent=1, default=str)
+    return write_text(manifest_path(target), text + "\n")
+
+
+def read_manifest(target: Path) -> dict | None:
+    """Manifest of an artifact; None when there is none."""
+    file = manifest_path(target)
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def is_fresh(target: Path, inputs: dict) -> bool:
+    """True when the artifact exists and was made from exactly these inputs."""
+    manifest = read_manifest(target)
+    return bool(manifest) and Path(target).is_file() and manifest["inputs_digest"] == digest(inputs)
+
+
+def require(target: Path, made_by: str) -> Path:
+    """The path, or a clear error naming the step that makes it.
+
+    Raises
+    ------
+    ArtifactError
+        When the file is missing.
+    """
+    if not Path(target).is_file():
+        raise ArtifactError(target, "artifact is missing", f"run {made_by} first")
+    return Path(target)
+
+
+def manifests(folder: Path | None = None) -> Iterable[dict]:
+    """All manifests under a folder (default: every profile's artifacts), oldest name first."""
+    for file in sorted((folder or paths.ARTIFACTS).rglob("*.manifest.json")):
+        yield json.loads(file.read_text(encoding="utf-8"))

@@ -1,0 +1,36 @@
+"""The only place that knows folders."""
+import os
+from pathlib import Path
+
+ROOT = Path(os.environ.get("HUMANFLOWS_ROOT", Path(__file__).resolve().parents[2]))
+CONFIG = ROOT / "config"
+DATA = ROOT / "data"
+NOTEBOOKS = ROOT / "notebooks"
+BOOK = ROOT / "book"
+TERRITORIES = DATA / "territories.csv"
+CORRECTIONS = DATA / "corrections.csv"
+REGISTRY = DATA / "registry.csv"
+GEOMETRY = DATA / "geometry" / "territories.geojson"
+RELEASE = DATA / "release"
+
+BUILD = Path(os.environ.get("HUMANFLOWS_BUILD", ROOT / "_build"))
+CACHE = BUILD / "sources"  # downloaded files, addressed as in the registry
+ARTIFACTS = BUILD / "artifacts"
+EXECUTED = BUILD / "executed"
+STAGE = BUILD / "stage"
+HTML = BUILD / "html"
+
+
+def mirror() -> Path | None:
+    """Folder laid out like the registry that is read before anything is downloaded; None where there is none.
+
+    ``HUMANFLOWS_MIRROR`` names it (empty: no mirror); by default a folder ``shared/data`` beside the checkout.
+    """
+    named = os.environ.get("HUMANFLOWS_MIRROR")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    return folder if named != "" and folder.is_dir() else None
+
+
+def artifacts(profile: str) -> Path:
+    """Folder of a profile's artifacts."""
+    return ARTIFACTS / profile
