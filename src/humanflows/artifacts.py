@@ -42,11 +42,11 @@ def write_text(target: Path, text: str) -> Path:
 
 
 def write_netcdf(dataset, target: Path, compress: int = 4) -> Path:
-    """Write an xarray Dataset atomically as compressed NetCDF 4 (h5netcdf)."""
+    """Write an xarray Dataset atomically as compressed NetCDF 4 (netcdf4)."""
     encoding = {name: {"zlib": True, "complevel": compress, "shuffle": True}
                 for name, v in dataset.variables.items() if v.dtype.kind in "fiub" and v.ndim}
     with atomic(target) as temporary:
-        dataset.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+        dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
     return Path(target)
 
 
@@ -65,6 +65,9 @@ def digest(*things) -> str:
 def code_digest(*modules: str) -> str:
     """Digest of the source text of modules or packages given as paths under the package, e.g. ``"model"``."""
     base = Path(__file__).parent
+    for module in modules:
+        if not (base / module).exists():
+            raise FileNotFoundError(f"humanflows/{module}: no such module, so its digest would never change")
     files = sorted(f for m in modules for f in ([base / m] if m.endswith(".py") else (base / m).rglob("*.py")))
     return digest([(str(f.relative_to(base)), f.read_text(encoding="utf-8")) for f in files])
 
@@ -93,9 +96,11 @@ def read_manifest(target: Path) -> dict | None:
 
 
 def is_fresh(target: Path, inputs: dict) -> bool:
-    """True when the artifact exists and was made from exactly these inputs."""
+    """True when the artifact is the one that its manifest describes and was made from exactly these inputs."""
     manifest = read_manifest(target)
-    return bool(manifest) and Path(target).is_file() and manifest["inputs_digest"] == digest(inputs)
+    return (bool(manifest) and Path(target).is_file() and manifest["inputs_digest"] == digest(inputs)
+            # a run cut off between an artifact and its manifest leaves a new file beside an old manifest
+            and manifest["sha256"] == sha256(target))
 
 
 def require(target: Path, made_by: str) -> Path:

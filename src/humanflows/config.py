@@ -1,5 +1,6 @@
 """Configuration: frozen dataclasses read from config/<profile>.yaml; an unknown key is an error."""
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,13 +14,143 @@ from .errors import ConfigError
 PROFILES = ("twin", "world")
 
 
-@dataclass(frozen=True)
-class TwinConfig:
-    """The simulated world."""
+def _slider(default, low, high, unit: str, meaning: str):
+    """A parameter of the twin that states its own meaning, unit and sensible range."""
+    return field(default=default, metadata={"low": low, "high": high, "unit": unit, "meaning": meaning})
 
-    territories: int = 30        # how many of the real territories are simulated
-    reporters: int = 12          # how many of them publish flows
-    seed: int = 2026             # of the simulation; independent of the seed of training
+
+class _Sliders:
+    """Every value lies in the range that its slider declares."""
+
+    def __post_init__(self):
+        for f in dataclasses.fields(self):
+            value, about = getattr(self, f.name), f.metadata
+            if about and type(value) not in ((int,) if type(f.default) is int else (int, float)):
+                raise ConfigError(type(self).__name__, f"{value!r} is not of type {type(f.default).__name__}",
+                                  "mend the value", key=f.name)
+            if about and not about["low"] <= value <= about["high"]:
+                raise ConfigError(type(self).__name__, f"{value!r} is out of range for the {about['meaning']}",
+                                  f"choose {about['low']} to {about['high']} ({about['unit']})", key=f.name)
+
+    def describe(self, prefix: str = "") -> list[dict]:
+        """Every slider, nested ones included: ``key, value, default, low, high, unit, meaning``."""
+        rows = []
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            rows += value.describe(f"{prefix}{f.name}.") if isinstance(value, _Sliders) else [
+                {"key": prefix + f.name, "value": value, "default": f.default, **f.metadata}]
+        return rows
+
+
+@dataclass(frozen=True)
+class TwinPeopleConfig(_Sliders):
+    """How the twin's people live, choose and move."""
+
+    population_median: float = _slider(2e7, 1e4, 1e9, "persons", "median population of a territory in the first year")
+    population_spread: float = _slider(1.2, 0.0, 3.0, "sd of log", "spread of the populations")
+    burn_in: int = _slider(30, 0, 200, "years", "length of the history before the first year, in which diasporas grow")
+    leaving: float = _slider(3.0, 0.0, 100.0, "natives per 1000 a year", "world mean of natives leaving, first year")
+    mobility_growth: float = _slider(0.004, -0.2, 0.2, "log per year", "growth of everybody's inclination to move")
+    nesting: float = _slider(0.5, 0.0, 1.0, "1", "pull of better places on leaving at all; below 1 they compete")
+    income_pull: float = _slider(0.5, 0.0, 3.0, "log utility per log US$", "pull of a destination's higher income")
+    means: float = _slider(0.25, 0.0, 2.0, "log utility per log US$", "brake of a poor origin: who has no means stays")
+    distance_decay: float = _slider(0.9, 0.0, 4.0, "log utility per log km", "deterrence of distance")
+    size_pull: float = _slider(0.35, 0.0, 1.5, "log utility per log person", "pull of a destination's size")
+    network: float = _slider(0.4, 0.0, 0.6, "log utility per log person", "pull of people born in the same territory")
+    culture: float = _slider(0.8, 0.0, 3.0, "log utility", "pull of a common language or an old colonial tie")
+    corridor_effect: float = _slider(0.6, 0.0, 3.0, "log utility", "scale of what only the corridor's people know")
+    corridor_tail: float = _slider(4.0, 2.1, 100.0, "degrees of freedom", "tail of corridor effects, Student t")
+    corridor_change: float = _slider(0.25, 0.0, 2.0, "sd of log utility", "wandering of corridors over the years")
+    corridor_memory: float = _slider(0.7, 0.0, 0.999, "per year", "share of last year's wandering that remains")
+    temporary_share: float = _slider(0.5, 0.0, 1.0, "share", "share of newcomers who mean to go home, mean over places")
+    temporary_return: float = _slider(0.2, 0.0, 1.0, "per year", "rate at which temporary migrants go home")
+    settled_return: float = _slider(0.006, 0.0, 1.0, "per year", "rate at which settled migrants go home")
+    settling: float = _slider(0.1, 0.0, 1.0, "per year", "share of temporary migrants who settle")
+    onward: float = _slider(0.012, 0.0, 1.0, "per year", "rate at which migrants move on to a third place")
+    migrant_mortality: float = _slider(0.75, 0.0, 1.5, "ratio", "mortality of migrants over that of natives")
+
+
+@dataclass(frozen=True)
+class TwinEventsConfig(_Sliders):
+    """What happens to the twin world, and when. An event outside the simulated years does not happen."""
+
+    war_year: int = _slider(2011, 1900, 2100, "calendar year", "first year of the war")
+    war_years: int = _slider(5, 0, 50, "years", "length of the war")
+    war_flight: float = _slider(0.02, 0.0, 0.3, "share of natives a year", "flight abroad at the height of a war")
+    war_deaths: float = _slider(0.001, 0.0, 0.1, "share of residents a year", "deaths in conflict at its height")
+    refugee_return: float = _slider(0.12, 0.0, 1.0, "per year", "rate at which refugees go home once there is peace")
+    union_first_year: int = _slider(2004, 1900, 2100, "calendar year", "accession of the union's first newcomers")
+    union_second_year: int = _slider(2010, 1900, 2100, "calendar year", "accession of its second newcomers")
+    union_opening: int = _slider(7, 1, 50, "years", "years until free movement with a newcomer is complete")
+    union_effect: float = _slider(1.4, 0.0, 5.0, "log utility", "pull of free movement")
+    closure_year: int = _slider(2001, 1900, 2100, "calendar year", "year in which one corridor's border is closed")
+    closure_years: int = _slider(8, 0, 100, "years", "length of the closure")
+    closure_effect: float = _slider(2.0, 0.0, 10.0, "log utility", "deterrence of the closed border")
+    pandemic_year: int = _slider(2020, 1900, 2100, "calendar year", "year of the pandemic")
+    pandemic_cut: float = _slider(0.5, 0.0, 1.0, "share", "share of moves not made; half as many a year later")
+    business_cycle: float = _slider(0.02, 0.0, 0.2, "sd of growth", "swing of the economies")
+
+
+@dataclass(frozen=True)
+class TwinErrorsConfig(_Sliders):
+    """How imperfectly the twin's offices see: one slider per imperfection."""
+
+    stock_disagreement: float = _slider(0.1, 0.0, 2.0, "sd of log", "error of a pair's stock that one revision repeats")
+    stock_noise: float = _slider(0.03, 0.0, 2.0, "sd of log", "error of each stock figure")
+    stock_rounding: int = _slider(10, 1, 10000, "persons", "rounding of stocks")
+    stock_absent_below: int = _slider(30, 0, 10**6, "persons", "smallest stock shown; twice that in the last revision")
+    stock_absent_share: float = _slider(0.05, 0.0, 0.9, "share of pairs", "further pairs that a revision leaves out")
+    citizenship_share: float = _slider(0.2, 0.0, 1.0, "share of territories", "offices that count citizens for births")
+    naturalised: float = _slider(0.3, 0.0, 1.0, "share", "settled migrants who have become citizens")
+    births_noise: float = _slider(0.01, 0.0, 1.0, "sd of log", "error of births")
+    deaths_noise: float = _slider(0.02, 0.0, 1.0, "sd of log", "error of deaths")
+    population_noise: float = _slider(0.005, 0.0, 0.5, "sd of log", "error of the first population")
+    net_migration_noise: float = _slider(0.2, 0.0, 5.0, "share", "error of net migration, in the territory's spread")
+    net_migration_memory: float = _slider(0.8, 0.0, 0.999, "per year", "share of that error that remains next year")
+    national_share: float = _slider(0.4, 0.0, 1.0, "share of territories", "offices that publish net migration")
+    national_noise: float = _slider(0.05, 0.0, 5.0, "share", "error of that, in the territory's spread")
+    three_months_excess: float = _slider(0.35, 0.0, 5.0, "share", "moves counted beside those of a year: three months")
+    six_months_excess: float = _slider(0.15, 0.0, 5.0, "share", "moves counted beside those of a year: six months")
+    immigration_missed: float = _slider(0.05, 0.0, 0.95, "share", "immigrants whom no office notices")
+    emigration_missed: float = _slider(0.3, 0.0, 0.95, "share", "emigrants who leave without telling")
+    office_spread: float = _slider(0.15, 0.0, 2.0, "sd of log", "spread of offices' levels around the above")
+    flow_noise: float = _slider(0.1, 0.0, 2.0, "sd of log", "error of each reported flow")
+    flow_absent_below: int = _slider(5, 0, 10**6, "persons", "smallest flow published")
+    break_share: float = _slider(0.3, 0.0, 1.0, "share of offices", "offices that change their way of counting once")
+    break_size: float = _slider(0.3, 0.0, 3.0, "log", "size of that break, upwards or downwards")
+    citizenship_offices: float = _slider(0.15, 0.0, 1.0, "share of offices", "reporters who count by citizenship only")
+    meta_level: float = _slider(0.9, 0.01, 10.0, "ratio", "level of the platform's counts")
+    meta_noise: float = _slider(0.15, 0.0, 2.0, "sd of log", "error of the platform's counts")
+    meta_absent_below: int = _slider(50, 0, 10**6, "persons", "smallest count that the platform shows")
+    displaced_noise: float = _slider(0.05, 0.0, 2.0, "sd of log", "error of refugee counts")
+    covariate_noise: float = _slider(0.02, 0.0, 2.0, "sd of log", "error of incomes, lives and conflict deaths")
+    trade_noise: float = _slider(0.2, 0.0, 2.0, "sd of log", "error of trade")
+    reconstruction_level: float = _slider(0.85, 0.01, 10.0, "ratio", "five-year moves that a reconstruction finds")
+    reconstruction_noise: float = _slider(0.4, 0.0, 2.0, "sd of log", "error of a reconstructed corridor")
+
+    @classmethod
+    def none(cls, **but) -> "TwinErrorsConfig":
+        """Offices that see everything exactly; ``but`` switches single imperfections on again."""
+        exact = {"stock_rounding": 1, "meta_level": 1.0, "reconstruction_level": 1.0}
+        return cls(**{f.name: exact.get(f.name, type(f.default)(0)) for f in dataclasses.fields(cls)} | but)
+
+
+@dataclass(frozen=True)
+class TwinConfig(_Sliders):
+    """The simulated world: territories, flows and offices; each value is a slider with unit and range."""
+
+    territories: int = _slider(30, 3, 40, "territories", "number of simulated territories")
+    reporters: int = _slider(12, 0, 40, "offices", "number of territories that publish flows")
+    seed: int = _slider(2026, 0, 2**31, "1", "seed of the simulation; independent of the seed of training")
+    people: TwinPeopleConfig = field(default_factory=TwinPeopleConfig)
+    events: TwinEventsConfig = field(default_factory=TwinEventsConfig)
+    errors: TwinErrorsConfig = field(default_factory=TwinErrorsConfig)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.reporters > self.territories:
+            raise ConfigError("TwinConfig", f"{self.reporters} reporters among {self.territories} territories",
+                              f"choose at most {self.territories}, or more territories", key="reporters")
 
 
 @dataclass(frozen=True)
@@ -50,6 +181,7 @@ class LossConfig:
     net_migration: float = 1.0
     flow: float = 1.0
     change: float = 0.5          # change over time within a corridor
+    reconstruction: float = 0.2  # five-year reconstructions, mid-year to mid-year
     bias_ridge: float = 0.05     # shrinkage of witnesses' multiplicative biases
 
 
@@ -110,9 +242,11 @@ def load_config(profile: str = "twin", *, file: Path | None = None, **overrides)
         raise ConfigError(file, "configuration file is missing", f"use one of the profiles {', '.join(PROFILES)}")
     try:
         given = yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(file, f"not readable as YAML ({error})", "mend the file") from error
-    config = _build(Config, _merge(given, overrides), file, "")
+    if not isinstance(given, dict):
+        raise ConfigError(file, f"expected a table of keys, found {given!r}", "write lines such as 'seed: 1'", "file")
+    config = _build(Config, _merge({"profile": profile, **given}, overrides), file, "")
     if config.profile not in PROFILES:
         raise ConfigError(file, f"unknown profile {config.profile!r}", f"use one of {', '.join(PROFILES)}", "profile")
     if not 1950 <= config.first_year <= config.last_year <= 2100:
@@ -124,20 +258,29 @@ def load_config(profile: str = "twin", *, file: Path | None = None, **overrides)
 def _merge(base: dict, over: dict) -> dict:
     merged = dict(base)
     for key, value in over.items():
-        merged[key] = _merge(merged.get(key) or {}, value) if isinstance(value, dict) else value
+        nested = isinstance(value, dict) and isinstance(merged.get(key, {}), dict)
+        merged[key] = _merge(merged.get(key, {}), value) if nested else value
     return merged
+
+
+def _names(kind, prefix=""):
+    for key, wanted in get_type_hints(kind).items():
+        yield prefix + key
+        if dataclasses.is_dataclass(wanted):
+            yield from _names(wanted, f"{prefix}{key}.")
 
 
 def _build(kind, given, file, prefix):
     if not isinstance(given, dict):
-        raise ConfigError(file, f"expected a table of keys, found {given!r}", "indent the keys below it", prefix or "file")
+        raise ConfigError(file, f"expected a table of keys, found {given!r}", "indent the keys below it",
+                          prefix or "file")
     types = get_type_hints(kind)
     values = {}
     for key, value in given.items():
         if key not in types:
-            near = get_close_matches(str(key), list(types), n=1, cutoff=0.0)
-            raise ConfigError(file, f"unknown configuration key {prefix + str(key)!r}",
-                              f"did you mean {prefix + near[0]!r}?" if near else "remove it", key=prefix + str(key))
+            near = get_close_matches(prefix + str(key), list(_names(Config)), n=1, cutoff=0.0)
+            raise ConfigError(file, f"unknown configuration key {prefix + str(key)!r}", f"did you mean {near[0]!r}?",
+                              key=prefix + str(key))
         wanted = types[key]
         if dataclasses.is_dataclass(wanted):
             value = _build(wanted, value, file, f"{prefix}{key}.")
@@ -145,6 +288,12 @@ def _build(kind, given, file, prefix):
             value = float(value)
         elif type(value) is not wanted:
             raise ConfigError(file, f"{prefix + key} must be of type {wanted.__name__}, found {value!r}",
-                              "mend the value", key=prefix + key)
+                              "write numbers with a point, as in 4.0e-3: YAML takes 4e-3 for text"
+                              if wanted is float else "mend the value", key=prefix + key)
+        if wanted is float and not math.isfinite(value):
+            raise ConfigError(file, f"{prefix + key} is {value!r}", "give a finite number", key=prefix + key)
         values[key] = value
-    return kind(**values)
+    try:
+        return kind(**values)
+    except ConfigError as error:  # a range that the dataclass itself guards: say which file and where in it
+        raise ConfigError(file, error.problem, error.remedy, key=f"{prefix}{error.key}") from None

@@ -9,6 +9,10 @@ class InputError(ValueError):
         where = "" if key is None else f" [{key}]"
         super().__init__(f"{file}: {problem}{where}. Remedy: {remedy}")
 
+    def __reduce__(self):
+        # An exception is pickled by its one text by default and could not be made again in another process.
+        return type(self), (self.file, self.problem, self.remedy, self.key)
+
 
 class SourceFileError(InputError):
     """A source file is missing, truncated or not the one that the registry pins."""

@@ -2,6 +2,7 @@
 
 Every table is long, keyed, in persons (or the unit its variable declares), with ISO 3166-1 alpha-3 codes.
 """
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
@@ -13,6 +14,7 @@ _CODE = pa.Column(str)
 _TEXT = pa.Column(str)
 _YEAR = pa.Column("int64")
 _COUNT = pa.Column("float64")
+_VALUE = pa.Column("float64", nullable=True)  # missing only where the status says so: see _check_values
 
 
 def _one_of(*values: str) -> pa.Column:
@@ -44,7 +46,7 @@ FLOW = pa.DataFrameSchema({
 
 TERRITORY_YEAR = pa.DataFrameSchema({
     "source": _TEXT, "variable": _TEXT, "territory": _CODE, "year": _YEAR,
-    "value": _COUNT, "status": _one_of(*STATUS),
+    "value": _VALUE, "status": _one_of(*STATUS),
 }, strict=True, ordered=False)
 
 PAIR = pa.DataFrameSchema({
@@ -53,7 +55,7 @@ PAIR = pa.DataFrameSchema({
 
 PAIR_YEAR = pa.DataFrameSchema({
     "source": _TEXT, "variable": _TEXT, "year": _YEAR, "origin": _CODE, "destination": _CODE,
-    "value": _COUNT, "status": _one_of(*STATUS),
+    "value": _VALUE, "status": _one_of(*STATUS),
 }, strict=True, ordered=False)
 
 RECONSTRUCTION = pa.DataFrameSchema({
@@ -123,6 +125,7 @@ def validate(frame: pd.DataFrame, table: str, *, file) -> pd.DataFrame:
                           f"give exactly the columns {columns}")
     frame = frame[columns].reset_index(drop=True)
     _check_territories(frame, table, file)
+    _check_numbers(frame, table, file)
     _check_years(frame, file)
     _check_values(frame, file)
     _check_keys(frame, table, file)
@@ -150,6 +153,15 @@ def _check_territories(frame, table, file):
                 raise UnknownTerritoryError(
                     file, f"unknown territory {frame.loc[bad.idxmax(), column]!r} in column {column!r} of {table!r}",
                     "use a code of data/territories.csv or drop the row at the reader", key=_first(frame, bad))
+
+
+def _check_numbers(frame, table, file):
+    for column in frame.columns.intersection(["year", "revision", "persons", "value"]):
+        number = pd.to_numeric(frame[column], errors="coerce")
+        bad = (number.isna() & frame[column].notna()) | number.isin([np.inf, -np.inf])
+        if bad.any() or (len(frame) and not pd.api.types.is_numeric_dtype(frame[column])):
+            raise SchemaError(file, f"table {table!r}: column {column!r} does not hold finite numbers only",
+                              "convert the column to numbers at the reader", key=_first(frame, bad))
 
 
 def _check_years(frame, file):

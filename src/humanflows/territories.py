@@ -77,8 +77,7 @@ def check_codes(values: pd.Series, *, file, outside: frozenset[str] | set[str] =
     known = values.isin(_table().index)
     bad = ~known & ~values.isin(outside)
     if bad.any():
-        row = bad.idxmax()
-        value = values[row]
+        row, value = bad.idxmax(), values[bad].iloc[0]
         near = get_close_matches(str(value).upper(), codes(), n=2, cutoff=0.3)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise UnknownTerritoryError(

@@ -1,0 +1,108 @@
+"""Write data/registry.csv and data/README.md from a manifest of source files.
+
+Usage: python scripts/build_registry.py MANIFEST.csv
+
+The manifest has the columns path, bytes, sha256, url, source, licence (and, where given, vintage). Rows without a url
+cannot be fetched by anybody and are left out. The vintage is derived from the source and the pinned commit in the url.
+"""
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from humanflows import paths
+from humanflows.artifacts import atomic, write_text
+from humanflows.sources.catalogue import SOURCES
+from humanflows.sources.registry import COLUMNS, check_path
+
+# What the publisher calls the edition, by longest matching start of the path; the commit follows from the url.
+EDITIONS = {
+    "abel_cohen/abelCohen2019flowsv6": "Abel & Cohen 2019, version 6",
+    "abel_cohen/": "JSON of 2023-04-28",
+    "cepii_geodist/": "GeoDist 2011",
+    "eurostat_migmod/": "data of 2010–2019",
+    "extras/passport": "January 2025",
+    "extras/vdem": "V-Dem 1789–2024",
+    "gaskin_abel/inputs/": "1990–2023",
+    "gaskin_abel/published/": "estimates of 1990–2023",
+    "meta/": "2019–2022, Chi et al. 2025",
+    "oecd_mig/": "download of 2018-09-16",
+    "statsnz/": "Infoshare, 2016-08-16 (1978M04–2016M06)",
+    "trade/DatiProcessati": "BACI 2000–2020",
+    "trade/trade_cepii": "BACI 2023",
+    "trade/country_labels": "BACI 2023",
+    "trade/daia": "BACI 2000–2020, every fifth year",
+    "trade/cow": "COW dyadic trade 4.0 (1870–2014)",
+    "undesa_imfsc_2015/": "2015 revision",
+    "undesa_ims/gdidata_undesa_stocks_2020": "2020 revision",
+    "undesa_ims/gdidata_undesa_stocks_2024": "2024 revision",
+    "unhcr/": "December 2025 (refugees v2025.12.1)",
+    "wdi/": "WDI extract with WPP 2024",
+    "wpp2024/": "2024 revision",
+}
+
+
+def vintage(path: str, url: str) -> str:
+    """Edition of a file and the commit that its address pins."""
+    edition = next((EDITIONS[p] for p in sorted(EDITIONS, key=len, reverse=True) if path.startswith(p)), "")
+    commit = re.search(r"/([0-9a-f]{40})/", url)
+    return "; ".join(filter(None, [edition, f"commit {commit[1][:12]}" if commit else ""]))
+
+
+def build_registry(manifest: Path) -> pd.DataFrame:
+    """Registry table from a manifest, sorted by path."""
+    frame = pd.read_csv(manifest, keep_default_na=False)
+    frame = frame[frame["url"] != ""]
+    given = frame["vintage"] if "vintage" in frame else pd.Series("", index=frame.index)
+    frame["vintage"] = [v or vintage(p, u) for v, p, u in zip(given, frame["path"], frame["url"])]
+    for path in frame["path"]:
+        check_path(path)
+    return frame[COLUMNS].sort_values("path", ignore_index=True)
+
+
+def readme(frame: pd.DataFrame) -> str:
+    """Text of data/README.md."""
+    lines = [
+        "# Data", "",
+        "Written by `scripts/build_registry.py` from `registry.csv`; do not edit by hand.", "",
+        "No source file lies in this repository. `humanflows fetch` downloads each from its pinned address and checks "
+        "its sha256; a folder laid out alike (`HUMANFLOWS_MIRROR`, or `shared/data` beside the checkout) is read in "
+        "place before anything is downloaded.", "",
+        "| file here | what it is |", "|---|---|",
+        "| `registry.csv` | every source file: path, bytes, sha256, address, source, licence, vintage |",
+        "| `territories.csv` | the 231 territories: codes, names, regions |",
+        "| `corrections.csv` | every hand correction of a source: source, table, key, old, new, reason, reference |",
+        "| `baci_order.csv` | order of the rows of the trade matrix of 2000–2020 |",
+        "| `geometry/` | outlines for the maps |",
+        "| `release/` | the project's own results |", "",
+        "## Sources read by the project", "",
+        "| name | title | files | licence | years |", "|---|---|---|---|---|",
+    ]
+    for source in SOURCES.values():
+        lines.append(f"| `{source.name}` | {source.title} | {len(source.files)} | {source.licence} | "
+                     f"{source.years} |")
+    lines += ["", "Published estimates of others (`gaskin_abel/published/`) are registered for comparison only; "
+              "nothing that is fitted reads them.", "", "## Source files", ""]
+    for (source, licence), part in frame.groupby(["source", "licence"], sort=False):
+        lines += [f"### {source}", "", f"Licence: {licence}. {len(part)} file{'s' * (len(part) > 1)}, "
+                  f"{part['bytes'].sum() / 1e6:.1f} MB.", "", "| path | vintage | bytes | sha256 |",
+                  "|---|---|---|---|"]
+        lines += [f"| [`{r.path}`]({r.url}) | {r.vintage} | {r.bytes} | `{r.sha256}` |" for r in part.itertuples()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main(manifest: str) -> None:
+    """Write both files."""
+    frame = build_registry(Path(manifest))
+    with atomic(paths.REGISTRY) as temporary:
+        frame.to_csv(temporary, index=False)
+    write_text(paths.DATA / "README.md", readme(frame))
+    print(f"{len(frame)} files, {frame['bytes'].sum() / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(sys.argv[1])

@@ -1,0 +1,599 @@
+"""The computational book: run the notebooks, stage the pages, build the html.
+
+The book is built from a staged copy (``_build/stage``) that has the repository's layout: ``book/`` (prose),
+``notebooks/`` (executed ones) and ``data/release/figures``. Links in the prose therefore work in the book and in the
+repository alike. Staging adds what may not be typed by hand: facts, generated tables and the banner that says whether
+a page's numbers are simulated.
+"""
+import ast
+import json
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from html.parser import HTMLParser
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import yaml
+from tqdm import tqdm
+
+from . import artifacts, paths
+from .config import Config, load_config
+from .errors import ArtifactError, ConfigError
+
+KERNEL = "python3"
+BOOK_PACKAGES = ("jupyter-book", "sphinx", "myst-nb", "papermill")
+# Changing these modules changes no number of an executed notebook.
+_NOT_IN_NOTEBOOKS = {"book.py", "cli.py", "__pycache__"}
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_SUBSTITUTION = re.compile(r"\{\{\s*(.*?)\s*\}\}")
+_GENERATED = re.compile(r"^<!-- generated: ([a-z_]+) -->[ \t]*$", re.MULTILINE)
+_CODE = re.compile(r"^(`{3,}|~{3,})(?!\{).*?^\1[ \t]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+
+
+# --- Notebooks -----------------------------------------------------------------------------------------------------
+
+def notebooks(only: Iterable[str] | None = None) -> list[Path]:
+    """Source notebooks in the order of their numbers.
+
+    Parameters
+    ----------
+    only : beginnings of file names (``"03"`` or ``"03_train_member"``); None for all.
+
+    Raises
+    ------
+    ConfigError
+        When a beginning names no notebook.
+    """
+    found = sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    if only is None:
+        return found
+    chosen = {n for start in only for n in _matching(found, start)}
+    return [n for n in found if n in chosen]
+
+
+def _matching(found: list[Path], start: str) -> list[Path]:
+    matches = [n for n in found if n.name.startswith(start)]
+    if not matches:
+        raise ConfigError(paths.NOTEBOOKS, f"no notebook's name begins with {start!r}",
+                          "choose among " + ", ".join(n.stem for n in found), key=start)
+    return matches
+
+
+def declared_parameters(notebook: Path) -> dict:
+    """Names and default values in a notebook's cell tagged ``parameters``.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such cell, or it holds anything but literals.
+    """
+    source = [c.source for c in nbformat.read(notebook, as_version=4).cells
+              if c.cell_type == "code" and "parameters" in c.metadata.get("tags", [])]
+    if len(source) != 1:
+        raise ConfigError(notebook, f"{len(source)} cells are tagged 'parameters'", "tag exactly one code cell")
+    declared = {}
+    for statement in ast.parse(source[0]).body:
+        try:
+            target, = statement.targets
+            declared[target.id] = ast.literal_eval(statement.value)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ConfigError(notebook, "the parameters cell may only hold lines like `seed = 1`", "move other code on",
+                              key=ast.unparse(statement)) from error
+    return declared
+
+
+def notebook_parameters(notebook: Path, config: Config, given: Mapping | None = None) -> dict:
+    """Values for a notebook's parameters: those of the profile, replaced by the ones given.
+
+    papermill only warns about a parameter that a notebook does not know; here it is an error.
+
+    Raises
+    ------
+    ConfigError
+        For a declared parameter that the configuration does not have, a given one that the notebook does not declare,
+        or a notebook that does not declare ``profile``.
+    """
+    declared, known = declared_parameters(notebook), config.as_dict()
+    if "profile" not in declared:
+        raise ConfigError(notebook, "the parameters cell does not declare 'profile'", "add the line profile = \"twin\"")
+    for name in given or {}:
+        if name not in declared:
+            near = get_close_matches(name, list(declared), n=1, cutoff=0.0)
+            raise ConfigError(notebook, f"unknown notebook parameter {name!r}", f"did you mean {near[0]!r}?", key=name)
+    for name in declared:
+        if isinstance(known.get(name, {}), dict):
+            near = get_close_matches(name, [k for k, v in known.items() if not isinstance(v, dict)], n=1, cutoff=0.0)
+            raise ConfigError(notebook, f"parameter {name!r} is no key of config/{config.profile}.yaml",
+                              f"did you mean {near[0]!r}?", key=name)
+    return {name: known[name] for name in declared} | dict(given or {})
+
+
+def notebook_inputs(notebook: Path, config: Config, parameters: Mapping) -> dict:
+    """Digests of everything that may change what a notebook shows; equal inputs mean a fresh executed notebook."""
+    cells = [(c.cell_type, c.source, c.metadata.get("tags", [])) for c in nbformat.read(notebook, as_version=4).cells]
+    package = Path(__file__).parent
+    modules = sorted(p.name for p in package.iterdir()
+                     if p.name not in _NOT_IN_NOTEBOOKS and (p.is_dir() or p.suffix == ".py"))
+    # Figures and the manifest of the release hold times and are made of the other files.
+    data = sorted(f for f in paths.DATA.rglob("*") if f.is_file()
+                  and f.suffix not in {".png", ".svg", ".md"} and f.name != "manifest.json")
+    pins = paths.ROOT / "requirements.txt"
+    return {
+        "notebook": artifacts.digest(cells),
+        "code": artifacts.code_digest(*modules),
+        "config": artifacts.digest(config.as_dict()),
+        "parameters": dict(parameters),
+        "data": artifacts.digest([(f.relative_to(paths.DATA).as_posix(), artifacts.sha256(f)) for f in data]),
+        "requirements": artifacts.sha256(pins) if pins.is_file() else None,
+    }
+
+
+def execute_notebooks(profile: str = "twin", refresh: bool = False, only: Iterable[str] | None = None,
+                      parameters: Mapping | None = None) -> list[Path]:
+    """Run the notebooks in order into ``_build/executed/<profile>``, skipping those that are fresh.
+
+    Parameters
+    ----------
+    profile : ``"twin"`` or ``"world"``.
+    refresh : run also what is fresh.
+    only : beginnings of notebook names; None for all.
+    parameters : values that replace those of the profile.
+
+    Returns
+    -------
+    list of Path, the executed notebooks, each with a manifest beside it.
+
+    Raises
+    ------
+    ConfigError
+        For parameters that do not fit; before anything runs.
+    ArtifactError
+        When a cell fails, naming notebook and cell. An earlier executed version stays as it was.
+    """
+    config = load_config(profile)
+    chosen = notebooks(only)
+    jobs = [(n, notebook_parameters(n, config, parameters)) for n in chosen]
+    done = []
+    bar = tqdm(jobs, desc=f"notebooks ({profile})", unit="notebook", disable=None)
+    for source, values in bar:
+        target = paths.EXECUTED / profile / source.name
+        inputs = notebook_inputs(source, config, values)
+        bar.set_postfix_str(source.stem)
+        if refresh or not artifacts.is_fresh(target, inputs):
+            _execute(source, target, values, inputs, config)
+        done.append(target)
+    return done
+
+
+def _execute(source: Path, target: Path, parameters: dict, inputs: dict, config: Config) -> None:
+    import papermill  # slow to import; not needed where every notebook is fresh
+
+    begin = time.perf_counter()
+    with artifacts.atomic(target) as temporary:
+        try:
+            papermill.execute_notebook(
+                str(source), str(temporary), parameters=parameters, kernel_name=KERNEL, language="python",
+                cwd=str(paths.NOTEBOOKS), autosave_cell_every=0,
+                progress_bar={"desc": source.stem, "leave": False, "disable": None},
+                extra_arguments=["--log-level=CRITICAL"],  # the kernel's own log; errors of cells are not in it
+            )
+        except papermill.PapermillExecutionError as error:
+            failed = target.with_name(f"{target.stem}.failed.ipynb")
+            shutil.copyfile(temporary, failed)
+            raise ArtifactError(source, _failure(error), f"mend the cell; everything run so far is in {failed}",
+                                key=_which_cell(source, error.source)) from None
+    artifacts.write_manifest(
+        target, made_by=f"notebooks/{source.name}", inputs=inputs, device=_device(config), profile=config.profile,
+        seconds=round(time.perf_counter() - begin, 2), seed=parameters.get("seed", config.seed), parameters=parameters)
+    target.with_name(f"{target.stem}.failed.ipynb").unlink(missing_ok=True)
+
+
+def _which_cell(notebook: Path, source: str) -> str:
+    """Position of a cell, counted from one as a reader would; papermill counts the parameters that it injects."""
+    sources = [c.source for c in nbformat.read(notebook, as_version=4).cells]
+    return f"cell {sources.index(source) + 1} of {len(sources)}" if source in sources else "injected parameters"
+
+
+def _failure(error) -> str:
+    lines = _ANSI.sub("", "\n".join(error.traceback)).splitlines()
+    return f"a cell failed with {error.ename}: {error.evalue}\n--- cell\n{error.source}\n--- traceback\n" + "\n".join(
+        lines[-20:]) + "\n---\n"
+
+
+def _device(config: Config) -> str:
+    if config.train.device != "auto":
+        return config.train.device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+# --- Facts and generated parts ---------------------------------------------------------------------------------------
+
+def load_facts() -> dict[str, str]:
+    """What the prose may say in numbers: ``data/release/facts.json`` and a few counts of the project's own tables.
+
+    Raises
+    ------
+    ConfigError
+        When a value is no string or a key is no identifier (both would be dropped in silence by the book's parser).
+    """
+    from .territories import codes
+
+    world = load_config("world")
+    facts = {"package_version": version("humanflows"), "territories": str(len(codes())),
+             "first_year": str(world.first_year), "last_year": str(world.last_year)}
+    if paths.REGISTRY.is_file():
+        facts["source_files"] = str(len(pd.read_csv(paths.REGISTRY, keep_default_na=False)))
+    file = paths.RELEASE / "facts.json"
+    if file.is_file():
+        for key, value in json.loads(file.read_text(encoding="utf-8")).items():
+            if not isinstance(value, str) or not key.isidentifier():
+                raise ConfigError(file, f"fact {key!r} must be an identifier with a string, found {value!r}",
+                                  "format the number in the release step", key=key)
+            facts[key] = value
+    return facts
+
+
+def used_facts(text: str) -> list[str]:
+    """Keys of the substitutions ``{{ key }}`` in a page, outside code."""
+    return _SUBSTITUTION.findall(_CODE.sub("", text))
+
+
+def banner(profile: str) -> str:
+    """Admonition that says where a page's numbers come from."""
+    if profile == "twin":
+        return ("::::{admonition} Simulated twin\n:class: simulated\n"
+                "The numbers on this page come from a simulated world whose true flows are known. They show that the "
+                "method works and how it is used; they say nothing about real migration.\n::::\n")
+    return ("::::{admonition} Real sources\n:class: real\n"
+            "The numbers on this page are estimates from the real, published sources.\n::::\n")
+
+
+def release_profile() -> str:
+    """Profile that made ``data/release``.
+
+    Raises
+    ------
+    ArtifactError
+        When the release has no manifest or one that names no profile.
+    """
+    file = artifacts.require(paths.RELEASE / "manifest.json", "humanflows release --profile world")
+    profile = json.loads(file.read_text(encoding="utf-8")).get("profile")
+    if not profile:
+        raise ArtifactError(file, "the manifest names no profile", "run humanflows release again", key="profile")
+    return profile
+
+
+def _banner_of_release() -> str:
+    return banner(release_profile())
+
+
+def _cell(value) -> str:
+    if value is None or value != value:
+        return ""
+    text = f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def markdown_table(rows: Iterable[Mapping], columns: Mapping[str, str]) -> str:
+    """A Markdown table.
+
+    Parameters
+    ----------
+    rows : one mapping each.
+    columns : key of a row to the column's heading, in order.
+    """
+    lines = ["| " + " | ".join(columns.values()) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(_cell(row.get(key)) for key in columns) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+# Column of data/release/scores.csv → heading and decimals.
+_SCORES = {"peer": ("estimates", 0), "n": ("cells", 0), "r": ("R", 3), "log_r": ("log R", 3),
+           "abs_log_error": ("abs. log error", 3), "cpc": ("CPC", 3), "log_bias": ("log bias", 2),
+           "within_r": ("R within corridor", 2)}
+_SCORE_GROUPS = ("collection", "side", "criterion", "horizon")
+
+
+def scores_part() -> str:
+    """Score tables of the release, one per set of cells, as Markdown."""
+    from .sources.catalogue import SOURCES
+
+    file = artifacts.require(paths.RELEASE / "scores.csv", "humanflows release --profile world")
+    scores = pd.read_csv(file, keep_default_na=False, na_values=[""])
+    absent = [c for c in (*_SCORE_GROUPS, *_SCORES) if c not in scores]
+    if absent:
+        raise ArtifactError(file, f"score table lacks the columns {absent}", "run humanflows release again")
+    titles = {name: source.title for name, source in SOURCES.items()}
+    parts = []
+    for keys, group in scores.groupby(list(_SCORE_GROUPS), sort=False, dropna=False):
+        title = ", ".join(titles.get(k, str(k).replace("_", " ")) for k in keys if k == k)
+        rows = [{c: _score(row[c], decimals) for c, (_, decimals) in _SCORES.items()} for _, row in group.iterrows()]
+        parts.append(f"**{title}**\n\n" + markdown_table(rows, {c: head for c, (head, _) in _SCORES.items()}))
+    return "\n".join(parts)
+
+
+def _score(value, decimals: int) -> str:
+    if isinstance(value, str) or value != value:
+        return value if isinstance(value, str) else "–"
+    return f"{value:,.{decimals}f}"
+
+
+def sources_part() -> str:
+    """Every source with definition, coverage, licence and files, from the catalogue and the registry, as Markdown."""
+    from .sources.catalogue import SOURCES
+    from .sources.registry import registry
+
+    table = registry().set_index("path")
+    rows = [{"name": f"[{source.title}](#source-{name.replace('_', '-')})", "table": f"`{source.table}`",
+             "period": _period(source), "files": len(source.files)} for name, source in SOURCES.items()]
+    head = markdown_table(rows, {"name": "source", "table": "table", "period": "years", "files": "files"})
+    return head + "\n" + "\n".join(_one_source(source, table) for source in SOURCES.values())
+
+
+def _period(source) -> str:
+    return "fixed" if source.first_year is None else f"{source.first_year}–{source.last_year}"
+
+
+def _one_source(source, table: pd.DataFrame) -> str:
+    censored = source.censored_below and f"numbers below {source.censored_below:g} are left out by the publisher"
+    about = {"What it is": source.definition, "Unit": source.unit, "Coverage": source.coverage, "Censored": censored,
+             "Years": _period(source), "Vintage": source.vintage, "Licence": source.licence,
+             "Source": source.citation, "In the code": f"`{source.name}`, table `{source.table}`"}
+    lines = "\n".join(f"- **{k}:** {_cell(v)}" for k, v in about.items() if v)
+    files = [{"path": f"`{p}`", "bytes": f"{int(table.at[p, 'bytes']):,}", "sha256": f"`{table.at[p, 'sha256']}`"}
+             for p in source.files]
+    listing = markdown_table(files, {"path": "file", "bytes": "bytes", "sha256": "sha256"})
+    return (f"(source-{source.name.replace('_', '-')})=\n### {source.title}\n\n{lines}\n\n"
+            f"::::{{dropdown}} Files ({len(files)})\n{listing}::::\n")
+
+
+def build_report(profile: str = "twin") -> str:
+    """What made this book, from the manifests: artifacts, executed notebooks, the release, versions; as Markdown."""
+    columns = {"artifact": "what", "seed": "seed", "device": "device", "seconds": "seconds", "made_at": "made on",
+               "sha256": "sha256", "inputs_digest": "inputs"}
+    made = list(artifacts.manifests(paths.artifacts(profile)))
+    executed = list(artifacts.manifests(paths.EXECUTED / profile))
+    parts = [f"## Executed notebooks, profile {profile}\n\n" + _report_table(executed, columns),
+             f"## Artifacts, profile {profile}\n\n" + (_report_table(made, columns) if made else "None here.\n")]
+    if (paths.RELEASE / "manifest.json").is_file():
+        parts.append("## Release\n\n" + _release_table())
+    packages = {"python": platform.python_version(), "humanflows": version("humanflows")}
+    packages |= {p: version(p) for p in (*artifacts.PACKAGES, *BOOK_PACKAGES)}
+    rows = [{"package": p, "version": v} for p, v in packages.items()]
+    parts.append("## Versions\n\n" + markdown_table(rows, {"package": "package", "version": "version"}))
+    return "\n".join(parts)
+
+
+def _report_table(manifests: list[dict], columns: dict) -> str:
+    rows = []
+    for m in manifests:
+        row = dict(m)
+        row |= {"artifact": f"`{m['artifact']}`", "sha256": f"`{m['sha256'][:8]}`",
+                "inputs_digest": f"`{m['inputs_digest'][:8]}`",
+                "made_at": str(m["made_at"])[:10].replace("-", "\N{NON-BREAKING HYPHEN}")}
+        row["seconds"] = "" if m.get("seconds") is None else f"{float(m['seconds']):,.1f}"
+        rows.append(row)
+    return markdown_table(rows, columns)
+
+
+def _release_table() -> str:
+    rows = [{"file": f"`{f.relative_to(paths.RELEASE).as_posix()}`", "bytes": f"{f.stat().st_size:,}",
+             "sha256": f"`{artifacts.sha256(f)[:12]}`"}
+            for f in sorted(paths.RELEASE.rglob("*")) if f.is_file()]
+    return (f"Made with profile `{release_profile()}`.\n\n"
+            + markdown_table(rows, {"file": "file", "bytes": "bytes", "sha256": "sha256"}))
+
+
+def title_figure() -> str:
+    """The release's title figure, or the drawn one that the book keeps for want of a release."""
+    for file, link in ((paths.RELEASE / "figures" / "title.png", "../data/release/figures/title.png"),
+                       (paths.RELEASE / "figures" / "title.svg", "../data/release/figures/title.svg"),
+                       (paths.BOOK / "_static" / "title.svg", "_static/title.svg")):
+        if file.is_file():
+            return (f"```{{image}} {link}\n:alt: Estimated migration flows between the regions of the world.\n"
+                    ":width: 100%\n:align: center\n```\n")
+    raise ArtifactError(paths.RELEASE / "figures", "there is no title figure", "run humanflows release first")
+
+
+def _parts(profile: str) -> dict[str, Callable[[], str]]:
+    return {"title_figure": title_figure, "sources": sources_part, "scores": scores_part,
+            "release_banner": _banner_of_release, "build_report": lambda: build_report(profile)}
+
+
+# --- Staging and building ---------------------------------------------------------------------------------------------
+
+def stage(profile: str = "twin") -> Path:
+    """Assemble what Sphinx reads in ``_build/stage``.
+
+    Raises
+    ------
+    ArtifactError
+        When an executed notebook or a file of the release that a page needs is missing.
+    ConfigError
+        When a page uses an unknown fact or asks for an unknown generated part.
+    """
+    target = paths.STAGE
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(paths.BOOK, target / "book")
+    figures = paths.RELEASE / "figures"
+    if figures.is_dir():
+        shutil.copytree(figures, target / "data" / "release" / "figures")
+    shutil.copyfile(paths.ROOT / "_toc.yml", target / "_toc.yml")
+    facts = load_facts()
+    _stage_config(target, facts)
+    for page in sorted((target / "book").rglob("*.md")):
+        if "_vendor" not in page.parts:
+            page.write_text(_stage_page(page, facts, profile), encoding="utf-8")
+    (target / "notebooks").mkdir()
+    for name in _notebooks_in_toc():
+        _stage_notebook(name, profile, target)
+    return target
+
+
+def _stage_config(target: Path, facts: dict[str, str]) -> None:
+    file = paths.ROOT / "_config.yml"
+    config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    config.setdefault("sphinx", {}).setdefault("config", {})["myst_substitutions"] = facts
+    (target / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def _stage_page(page: Path, facts: dict[str, str], profile: str) -> str:
+    text = page.read_text(encoding="utf-8")
+    for key in used_facts(text):
+        if key not in facts:
+            near = get_close_matches(key, list(facts), n=1, cutoff=0.0)
+            raise ConfigError(f"book/{page.name}", f"unknown fact {key!r}",
+                              f"did you mean {near[0]!r}? Facts are written by humanflows release", key=key)
+    parts = _parts(profile)
+
+    def generated(match: re.Match) -> str:
+        if match[1] not in parts:
+            raise ConfigError(f"book/{page.name}", f"unknown generated part {match[1]!r}",
+                              "use one of " + ", ".join(parts), key=match[0])
+        return parts[match[1]]()
+
+    return _GENERATED.sub(generated, text)
+
+
+def _notebooks_in_toc() -> list[str]:
+    def walk(node):
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key == "file" and str(value).startswith("notebooks/"):
+                    yield Path(value).name + ".ipynb"
+                else:
+                    yield from walk(value)
+        elif isinstance(node, list):
+            for item in node:
+                yield from walk(item)
+
+    return list(walk(yaml.safe_load((paths.ROOT / "_toc.yml").read_text(encoding="utf-8"))))
+
+
+def _stage_notebook(name: str, profile: str, target: Path) -> None:
+    source = artifacts.require(paths.EXECUTED / profile / name, f"make notebooks PROFILE={profile}")
+    manifest = artifacts.read_manifest(source)
+    if manifest is None:
+        raise ArtifactError(source, "executed notebook has no manifest", f"run make notebooks PROFILE={profile} first")
+    notebook = nbformat.read(source, as_version=4)
+    defaults = declared_parameters(paths.NOTEBOOKS / name)
+    # papermill records folders of this machine, and repeats the parameters also where they are the defaults.
+    notebook.metadata.pop("papermill", None)
+    notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])
+                      or manifest["parameters"] != defaults]
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+    first = notebook.cells[0]
+    head, _, rest = first.source.partition("\n")
+    if first.cell_type != "markdown" or not head.startswith("# "):
+        raise ConfigError(paths.NOTEBOOKS / name, "the first cell does not begin with a title",
+                          "begin it with a line like '# Train one member'", key="cell 0")
+    first.source = f"{head}\n\n{banner(manifest['profile'])}\n{rest.lstrip()}"
+    nbformat.write(notebook, target / "notebooks" / name)
+
+
+def build_html(profile: str = "twin") -> Path:
+    """Stage and build the book with every warning an error; replace ``_build/html`` only when that succeeds.
+
+    Returns
+    -------
+    Path of the first page.
+
+    Raises
+    ------
+    ArtifactError
+        With the warnings when the build fails, or with the addresses when a page would load anything from the network.
+    """
+    source = stage(profile)
+    work = paths.BUILD / "book"
+    shutil.rmtree(work, ignore_errors=True)
+    # The console script may lie outside the PATH, and jupyter_book has no __main__.
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(source),
+               "--path-output", str(work), "-n", "-W", "--keep-going", "--all", "-q"]
+    result = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
+    log = _ANSI.sub("", result.stdout + result.stderr)
+    artifacts.write_text(paths.BUILD / "book.log", log)
+    if result.returncode:
+        said = [line for line in log.splitlines() if re.search(r"WARNING|ERROR|[Ee]xception", line)] or [log[-2000:]]
+        raise ArtifactError(source, "the book does not build without warnings\n" + "\n".join(said),
+                            f"mend the pages named; the whole log is in {paths.BUILD / 'book.log'}")
+    html = work / "_build" / "html"
+    outside = external_requests(html)
+    if outside:
+        raise ArtifactError(html, "pages load from the network:\n" + "\n".join(outside),
+                            "vendor the file under book/_vendor or switch the feature off in _config.yml")
+    shutil.rmtree(paths.HTML, ignore_errors=True)
+    shutil.move(html, paths.HTML)
+    shutil.rmtree(work, ignore_errors=True)
+    return paths.HTML / "index.html"
+
+
+# --- Reading offline ------------------------------------------------------------------------------------------------
+
+_LOADING = {"script": ("src",), "img": ("src", "srcset"), "iframe": ("src",), "source": ("src", "srcset"),
+            "video": ("src", "poster"), "audio": ("src",), "embed": ("src",), "object": ("data",), "use": ("href",)}
+# Relations of <link> that name a page instead of loading something into this one.
+_NAMING = {"canonical", "next", "prev", "author", "copyright", "license", "search", "alternate"}
+_REMOTE = re.compile(r"^\s*(?:https?:)?//", re.IGNORECASE)
+_CSS_REMOTE = re.compile(r"(?:url\(\s*['\"]?|@import\s+['\"])((?:https?:)?//[^'\")\s]+)", re.IGNORECASE)
+_JS_REMOTE = re.compile(r"https?://[^\s'\"`<>]+\.(?:m?js|css|woff2?)\b", re.IGNORECASE)
+
+
+class _Loads(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found, self._inside = [], None
+
+    def handle_starttag(self, tag, attrs):
+        given = {k: v or "" for k, v in attrs}
+        self._inside = tag if tag in {"script", "style"} else None
+        for name in _LOADING.get(tag, ()):
+            if _REMOTE.match(given.get(name, "")):
+                self.found.append(f"<{tag} {name}={given[name]!r}>")
+        if tag == "link" and _REMOTE.match(given.get("href", "")) and not set(given.get("rel", "").split()) & _NAMING:
+            self.found.append(f"<link href={given['href']!r}>")
+        self.found += [f"style {u}" for u in _CSS_REMOTE.findall(given.get("style", ""))]
+
+    def handle_endtag(self, tag):
+        self._inside = None
+
+    def handle_data(self, data):
+        if self._inside == "style":
+            self.found += [f"<style> {u}" for u in _CSS_REMOTE.findall(data)]
+        elif self._inside == "script":
+            self.found += [f"<script> {u}" for u in _JS_REMOTE.findall(data)]
+
+
+def external_requests(folder: Path) -> list[str]:
+    """What the pages and style sheets under a folder would load from the network, one line each; empty when nothing.
+
+    Links that a reader follows by clicking are not counted.
+    """
+    found = []
+    for file in sorted(folder.rglob("*.html")):
+        if "_static" in file.relative_to(folder).parts:
+            continue  # templates of the theme, not pages
+        parser = _Loads()
+        parser.feed(file.read_text(encoding="utf-8"))
+        found += [f"{file.relative_to(folder)}: {what}" for what in parser.found]
+    for file in sorted(folder.rglob("*.css")):
+        urls = _CSS_REMOTE.findall(file.read_text(encoding="utf-8", errors="replace"))
+        found += [f"{file.relative_to(folder)}: {u}" for u in urls]
+    return found
+
+
+def build_book(profile: str = "twin", refresh: bool = False) -> Path:
+    """Run what is stale, stage, build: ``make book``. Returns the path of the first page."""
+    execute_notebooks(profile, refresh=refresh)
+    return build_html(profile)

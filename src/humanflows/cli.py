@@ -1,0 +1,163 @@
+"""The command ``humanflows``: each step of the chain says what it does, on which device, and how long it took."""
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from .config import Config, load_config
+from .errors import ConfigError, InputError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
+
+Profile = Annotated[str, typer.Option("--profile", "-p",
+                                      help="twin (simulated world, no download) or world (real sources).")]
+Setting = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Replace one configuration key, "
+                                                   "e.g. --set train.epochs=50. May be repeated.")]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Run also what is fresh.")]
+
+
+def parse_settings(settings: list[str] | None) -> dict:
+    """Turn ``["train.epochs=50"]`` into ``{"train": {"epochs": 50}}``.
+
+    Raises
+    ------
+    ConfigError
+        For a setting without ``=``; unknown keys are refused by ``load_config``.
+    """
+    overrides: dict = {}
+    for setting in settings or []:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise ConfigError("--set", f"{setting!r} is no setting", "write it as key=value, e.g. train.epochs=50",
+                              key=setting)
+        *groups, last = key.split(".")
+        inner = overrides
+        for group in groups:
+            inner = inner.setdefault(group, {})
+            if not isinstance(inner, dict):
+                raise ConfigError("--set", f"{group!r} is both a value and a group", "set it once", key=setting)
+        inner[last] = yaml.safe_load(value)
+    return overrides
+
+
+@contextmanager
+def _step(what: str, device: str):
+    """Announce a step, time it, and end with a plain message instead of a traceback when the input is at fault."""
+    typer.echo(f"{what} on {device} …")
+    begin = time.perf_counter()
+    try:
+        yield
+    except InputError as error:
+        typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"{what}: done in {time.perf_counter() - begin:.1f} s")
+
+
+def _device(config: Config) -> str:
+    if config.train.device != "auto":
+        return config.train.device
+    import torch
+
+    return f"cuda ({torch.cuda.get_device_name(0)})" if torch.cuda.is_available() else "cpu"
+
+
+def _pipeline(step: str, what: str, profile: str, settings: list[str] | None, *, uses_device: bool = False) -> None:
+    try:
+        config = load_config(profile, **parse_settings(settings))
+    except InputError as error:
+        typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        raise typer.Exit(1) from None
+    with _step(f"{what} ({config.profile}, seed {config.seed})", _device(config) if uses_device else "cpu"):
+        from . import pipeline
+
+        run: Callable[[Config], Path] = getattr(pipeline, step)
+        typer.echo(f"→ {run(config)}")
+
+
+@app.command()
+def fetch(prefix: Annotated[str, typer.Argument(help="Beginning of registry paths; all by default.")] = "") -> None:
+    """Make sure that the real source files are here: from a mirror, the cache or their public addresses."""
+    with _step(f"fetch source files {prefix}".rstrip(), "cpu"):
+        from .sources.fetch import fetch_all
+        from .sources.registry import registry
+
+        wanted = [p for p in registry()["path"] if p.startswith(prefix)]
+        if not wanted:
+            raise ConfigError("data/registry.csv", f"no file's path begins with {prefix!r}",
+                              "see the paths in data/registry.csv", key=prefix)
+        typer.echo(f"→ {len(fetch_all(wanted))} files, sha256 checked")
+
+
+@app.command()
+def harmonise(profile: Profile = "twin", settings: Setting = None) -> None:
+    """Read the sources and align them in one panel."""
+    _pipeline("harmonise", "harmonise sources", profile, settings)
+
+
+@app.command()
+def train(profile: Profile = "twin", settings: Setting = None) -> None:
+    """Train one member of the model."""
+    _pipeline("train", "train member", profile, settings, uses_device=True)
+
+
+@app.command()
+def estimate(profile: Profile = "twin", settings: Setting = None) -> None:
+    """Draw flows, stocks and net migration from the trained member."""
+    _pipeline("estimate", "estimate flows", profile, settings, uses_device=True)
+
+
+@app.command()
+def validate(profile: Profile = "twin", settings: Setting = None) -> None:
+    """Score the estimates and their peers on held-out corridors."""
+    _pipeline("validate", "validate estimates", profile, settings)
+
+
+@app.command()
+def release(profile: Profile = "world", settings: Setting = None) -> None:
+    """Write data/release: the files that readers of the estimates use."""
+    _pipeline("release", "write release", profile, settings)
+
+
+@app.command()
+def notebooks(
+    profile: Profile = "twin",
+    refresh: Refresh = False,
+    only: Annotated[list[str] | None, typer.Option(help="Beginning of a notebook's name, e.g. 03. Repeatable.")] = None,
+    settings: Setting = None,
+) -> None:
+    """Run the notebooks that are stale; here --set replaces notebook parameters."""
+    with _step(f"run notebooks ({profile})", _device_of(profile)):
+        from .book import execute_notebooks
+
+        for file in execute_notebooks(profile, refresh=refresh, only=only, parameters=parse_settings(settings)):
+            typer.echo(f"→ {file}")
+
+
+@app.command()
+def book(profile: Profile = "twin", refresh: Refresh = False) -> None:
+    """Run the notebooks that are stale and build the book; every warning is an error."""
+    with _step(f"build book ({profile})", _device_of(profile)):
+        from .book import build_book
+
+        typer.echo(f"→ {build_book(profile, refresh=refresh)}")
+
+
+@app.command()
+def report(profile: Profile = "twin") -> None:
+    """Print what made the artifacts, the executed notebooks and the release."""
+    with _step(f"report ({profile})", "cpu"):
+        from .book import build_report
+
+        typer.echo(build_report(profile))
+
+
+def _device_of(profile: str) -> str:
+    try:
+        return _device(load_config(profile))
+    except InputError as error:
+        typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        raise typer.Exit(1) from None

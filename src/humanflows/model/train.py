@@ -1,0 +1,269 @@
+"""Training of one member: reproducible from its seed, resumable to the same weights, stopped by unseen corridors."""
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from .. import artifacts
+from ..config import Config, TrainConfig
+from ..errors import ArtifactError
+from ..panel.features import build_features
+from ..panel.splits import training_observations
+from .recursion import FlowModel, Trajectory
+from .witnesses import Witnesses
+
+HIDDEN_SHARE = 0.15  # of territories whose net-migration feature is hidden each epoch, so that none leans on it alone
+FEATURE_HIDDEN = "net_migration_rate"
+
+
+@dataclass
+class Member:
+    """A trained member: its model (weights of the best epoch loaded), its witnesses and its history."""
+
+    model: FlowModel
+    witnesses: Witnesses
+    history: pd.DataFrame   # epoch, loss, each term, validation
+    seconds: float
+
+
+def choose_device(wanted: str = "auto") -> torch.device:
+    """``auto`` takes a GPU where there is one."""
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(wanted)
+
+
+def build_member(panel: xr.Dataset, splits: xr.Dataset, config: Config) -> tuple[FlowModel, Witnesses, Callable]:
+    """Model, witnesses and the score of validation corridors, all initialised from the seed."""
+    torch.manual_seed(config.seed)
+    features = build_features(panel)
+    model = FlowModel(features, panel, config.model)
+    model.hidden_feature = features.unilateral_names.index(FEATURE_HIDDEN)
+    held_out, validation = splits.held_out.values, splits.validation.values
+    mask = training_observations(panel, splits)
+    witnesses = Witnesses(panel, mask, ~held_out & ~validation & ~np.eye(panel.sizes["origin"], dtype=bool), config.loss)
+    return model, witnesses, _validation_score(panel, validation)
+
+
+def _validation_score(panel, validation: np.ndarray) -> Callable[[Trajectory, Witnesses], float]:
+    """Mean squared log error of reports by residence on the validation corridors; lower is better."""
+    o, d, w = (panel[f"flow_{k}"].values.astype(int) for k in ("origin", "destination", "witness"))
+    chosen = validation[o, d] & (panel.witness_criterion.values == "residence")[w]
+    n = panel.sizes["origin"]
+    position = torch.as_tensor(panel.flow_year.values[chosen].astype(int) * n * n + o[chosen] * n + d[chosen])
+    observed = torch.as_tensor(np.log1p(panel.flow_persons.values[chosen]), dtype=torch.float32)
+
+    def score(run: Trajectory) -> float:
+        if not len(observed):
+            return float("nan")
+        predicted = torch.log1p(run.flow.detach().reshape(-1)[position.to(run.flow.device)])
+        return float(((predicted - observed.to(predicted.device)) ** 2).mean())
+
+    return score
+
+
+def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint: Path | None = None, *,
+               progress: bool = True, stop_after: int | None = None) -> Member:
+    """Train one member, or continue the interrupted training that ``checkpoint`` holds.
+
+    Parameters
+    ----------
+    panel, splits : what to learn from and which corridors never to.
+    config : settings; ``config.seed`` decides initial weights and every draw.
+    checkpoint : safetensors file, written every ``train.checkpoint_every`` epochs; training resumes from it to the
+        same weights as without interruption (same machine and number of threads).
+    stop_after : end after this many epochs in all, as an interruption would (for tests and lessons).
+
+    Raises
+    ------
+    ArtifactError
+        When the checkpoint is damaged or belongs to other settings.
+    """
+    settings = config.train
+    device = choose_device(settings.device)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    model, witnesses, score = build_member(panel, splits, config)
+    model, witnesses = model.to(device), witnesses.to(device)
+    if settings.compile:
+        model.cell.forward = torch.compile(model.cell.forward, dynamic=False)
+        model.account = torch.compile(model.account, dynamic=False)
+    weights = {**{f"model.{k}": v for k, v in model.named_parameters()},
+               **{f"witnesses.{k}": v for k, v in witnesses.named_parameters()}}
+    # Adam's moments are kept in the order of `weights`.
+    optimiser = torch.optim.Adam(weights.values(), lr=settings.learning_rate, betas=(0.9, 0.99), eps=1e-8)
+    identity = artifacts.digest(config.as_dict(), panel.sizes, artifacts.code_digest("model", "panel"))
+    state = _State(weights, optimiser, identity)
+    if checkpoint is not None and Path(checkpoint).is_file():
+        state.load(Path(checkpoint))
+
+    started, before = time.perf_counter(), state.seconds
+    last = min(settings.epochs, stop_after or settings.epochs)
+    bar = tqdm(total=settings.epochs, initial=state.epoch, unit="epoch", disable=not progress, mininterval=2,
+               desc=f"training seed {config.seed} on {device.type}")
+    while state.epoch < last and not state.exhausted(settings.patience):
+        for group in optimiser.param_groups:
+            group["lr"] = _learning_rate(settings, state.epoch)
+        optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            run = model(_hide_feature(model, config.seed, state.epoch))
+            terms = witnesses.terms(run)
+            loss = witnesses.loss(terms)
+        loss.backward()
+        # The score belongs to the weights before the step: remember those.
+        state.record(terms, float(loss.detach()), score(run) if state.epoch % settings.validate_every == 0 else None)
+        norm = torch.nn.utils.clip_grad_norm_(list(weights.values()), settings.clip)
+        if torch.isfinite(norm):
+            optimiser.step()
+        state.epoch += 1
+        state.seconds = before + time.perf_counter() - started
+        bar.update()
+        bar.set_postfix(loss=f"{state.history[-1]['loss']:.3f}", unseen=f"{state.best_score:.3f}", refresh=False)
+        if checkpoint is not None and state.epoch % settings.checkpoint_every == 0:
+            state.save(Path(checkpoint))
+    bar.close()
+    if checkpoint is not None:
+        state.save(Path(checkpoint))
+    state.restore_best()
+    return Member(model, witnesses, pd.DataFrame(state.history), state.seconds)
+
+
+def _hide_feature(model: FlowModel, seed: int, epoch: int) -> Tensor:
+    """Features of territories with net migration set to its mean (0) for a random share of them."""
+    draw = np.random.default_rng([seed, epoch]).random(model.n) < HIDDEN_SHARE
+    unilateral = model.unilateral.clone()
+    unilateral[:, torch.as_tensor(draw, device=unilateral.device), model.hidden_feature] = 0.0
+    return unilateral
+
+
+def _learning_rate(settings: TrainConfig, epoch: int) -> float:
+    """One cycle: a linear rise over the first eighth, then half a cosine to a hundredth. A pure function of the epoch,
+    so that a resumed run follows the same course."""
+    rise = max(1, settings.epochs // 8)
+    if epoch < rise:
+        return settings.learning_rate * (0.1 + 0.9 * epoch / rise)
+    share = (epoch - rise) / max(1, settings.epochs - rise)
+    return settings.learning_rate * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * share)))
+
+
+class _State:
+    """Everything that a resumed run needs: weights, moments, best weights, history."""
+
+    def __init__(self, weights: dict[str, Tensor], optimiser: torch.optim.Adam, identity: str):
+        self.weights, self.optimiser, self.identity = weights, optimiser, identity
+        self.epoch, self.seconds, self.history = 0, 0.0, []
+        self.best_score, self.best_epoch = float("inf"), 0
+        self.best = {k: v.detach().clone() for k, v in weights.items()}
+
+    def record(self, terms, loss, score):
+        entry = {"epoch": self.epoch, "loss": loss, **{k: float(v.detach()) for k, v in terms.items()}}
+        if score is not None:
+            entry["validation"] = score
+            if not score >= self.best_score:  # also true where there is nothing to validate on
+                self.best_score, self.best_epoch = score, self.epoch
+                self.best = {k: v.detach().clone() for k, v in self.weights.items()}
+        self.history.append(entry)
+
+    def exhausted(self, patience: int) -> bool:
+        return self.epoch - self.best_epoch > patience
+
+    def restore_best(self):
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.copy_(self.best[name])
+
+    def save(self, file: Path):
+        tensors = {f"now.{k}": v.detach() for k, v in self.weights.items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        for name, weight in self.weights.items():
+            for key, value in self.optimiser.state.get(weight, {}).items():
+                tensors[f"adam.{key}.{name}"] = value.detach()
+        about = {"identity": self.identity, "state": json.dumps({
+            "epoch": self.epoch, "seconds": self.seconds, "history": self.history, "best_score": self.best_score,
+            "best_epoch": self.best_epoch})}
+        with artifacts.atomic(file) as temporary:
+            save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, temporary, metadata=about)
+
+    def load(self, file: Path):
+        tensors, about = read_weights(file)
+        if about.get("identity") != self.identity:
+            raise ArtifactError(file, "checkpoint belongs to other settings, data or code",
+                                "delete it to train anew, or restore the settings it was made with")
+        state = json.loads(about["state"])
+        self.epoch, self.seconds, self.history = state["epoch"], state["seconds"], state["history"]
+        self.best_score, self.best_epoch = state["best_score"], state["best_epoch"]
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.copy_(tensors[f"now.{name}"])
+                self.best[name] = tensors[f"best.{name}"].to(weight.device)
+                self.optimiser.state[weight] = {
+                    k: tensors[f"adam.{k}.{name}"] if k == "step" else tensors[f"adam.{k}.{name}"].to(weight.device)
+                    for k in ("step", "exp_avg", "exp_avg_sq") if f"adam.{k}.{name}" in tensors}
+
+
+def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file (no pickle is ever read).
+
+    Raises
+    ------
+    ArtifactError
+        When the file is missing or damaged.
+    """
+    from safetensors import safe_open
+
+    artifacts.require(file, "training")
+    try:
+        with safe_open(file, framework="pt") as handle:
+            about = handle.metadata() or {}
+        return load_file(file), about
+    except SafetensorError as error:
+        raise ArtifactError(file, f"not a readable safetensors file ({error})", "delete it and train again") from error
+
+
+def save_member(member: Member, file: Path, config: Config) -> Path:
+    """Weights of model and witnesses as float32 safetensors, the configuration in the metadata."""
+    tensors = {f"{part}.{k}": v.detach().cpu().contiguous() for part in ("model", "witnesses")
+               for k, v in getattr(member, part).named_parameters()}
+    with artifacts.atomic(file) as temporary:
+        save_file(tensors, temporary, metadata={"config": json.dumps(config.as_dict()),
+                                                "seconds": f"{member.seconds:.1f}"})
+    return Path(file)
+
+
+def load_member(file: Path, panel: xr.Dataset, splits: xr.Dataset, config: Config) -> Member:
+    """Rebuild a saved member on its panel.
+
+    Raises
+    ------
+    ArtifactError
+        When the weights do not fit this panel and configuration, naming the first that does not.
+    """
+    tensors, about = read_weights(file)
+    model, witnesses, _ = build_member(panel, splits, config)
+    for prefix, part in (("model.", model), ("witnesses.", witnesses)):
+        for name, parameter in part.named_parameters():
+            saved = tensors.get(prefix + name)
+            if saved is None or saved.shape != parameter.shape:
+                raise ArtifactError(file, f"weights do not fit: {prefix + name} is "
+                                    f"{'missing' if saved is None else tuple(saved.shape)}, "
+                                    f"{tuple(parameter.shape)} is needed", "use the panel and configuration it was "
+                                    "trained with", key=prefix + name)
+            with torch.no_grad():
+                parameter.copy_(saved)
+    return Member(model, witnesses, pd.DataFrame(), float(about.get("seconds", "nan")))
+
+
+@torch.no_grad()
+def predict(member: Member) -> Trajectory:
+    """Run the member over all years with every feature shown; on CPU, persons."""
+    run = member.model(None)
+    return Trajectory(*(x.cpu() for x in run))

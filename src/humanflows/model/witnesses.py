@@ -1,0 +1,199 @@
+"""How data see flows: every source, reporter and side a noisy witness of what the model predicts.
+
+A report by residence sees flow(origin, destination). A report of arrivals by citizenship or birthplace i in k sees all
+who were born in i and arrive in k from anywhere; of departures, all born in i who leave j to anywhere. Each witness
+has one multiplicative bias, learned and shrunk towards none: without that shrinkage the biases swallow the level.
+
+Errors are measured on a square-root scale, where a Poisson count has constant variance, and on a log scale, where a
+corridor of ten persons counts as much as one of a million; each divided by the variance of the data on that scale, so
+that every term is a share of unexplained variance and weights compare.
+"""
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+from ..config import LossConfig
+from .recursion import Trajectory
+
+CHANGE_YEARS = 5        # a series this long has a course over time worth learning
+# How much each collection counts beside the others. Citizenship and birthplace are proxies of what the model predicts;
+# social-media counts know destination and level well and small corridors not at all.
+COLLECTION_WEIGHT = {"residence": 1.0, "citizenship": 0.4, "birthplace": 0.4, "meta": 0.7, "reconstruction": 0.2}
+
+
+def signed_sqrt(x: Tensor) -> Tensor:
+    """Square root that keeps the sign, smooth through zero: x / sqrt(|x| + 1)."""
+    return x / torch.sqrt(x.abs() + 1.0)
+
+
+class Witnesses(nn.Module):
+    """Compares a trajectory with everything that was observed outside the held-out corridors.
+
+    Parameters
+    ----------
+    panel : the panel.
+    mask : [observation] bool, the observations to learn from (``splits.training_observations``).
+    corridors : [origin, destination] bool, corridors whose reconstructions may be learned from.
+    """
+
+    def __init__(self, panel: xr.Dataset, mask: np.ndarray, corridors: np.ndarray, config: LossConfig):
+        super().__init__()
+        self.config = config
+        self.collections, self.collection_of = _collections(panel)
+        self.log_bias = nn.Parameter(torch.zeros(panel.sizes["witness"]))
+        self.collection_bias = nn.Parameter(torch.zeros(len(self.collections)))
+        self.reconstruction_bias = nn.Parameter(torch.zeros(()))
+        self._observations(panel, mask)
+        self._stocks(panel)
+        self._net_migration(panel)
+        self._reconstruction(panel, corridors)
+
+    def _keep(self, **arrays):
+        for name, value in arrays.items():
+            self.register_buffer(name, torch.as_tensor(np.ascontiguousarray(value)), persistent=False)
+
+    def _observations(self, panel, mask) -> None:
+        n, years = panel.sizes["origin"], panel.sizes["year"]
+        chosen = np.flatnonzero(mask)
+        y, o, d, w = (panel[f"flow_{k}"].values[chosen].astype(np.int64)
+                      for k in ("year", "origin", "destination", "witness"))
+        side = panel.witness_side.values[w]
+        by_residence = panel.witness_criterion.values[w] == "residence"
+        # arrivals are [birthplace, destination]; departures of people born in `destination` are departures[birthplace, origin]
+        flow, arrivals, departures = y * n * n + o * n + d, y * n * n + o * n + d, y * n * n + d * n + o
+        block = years * n * n
+        position = np.where(by_residence, flow, np.where(side == "emigration", 2 * block + departures, block + arrivals))
+        persons = panel.flow_persons.values[chosen].astype(np.float32)
+        collection = self.collection_of[w]
+        size = np.bincount(collection, minlength=len(self.collections))
+        share = np.array([_collection_weight(c) for c in self.collections]) * (size > 0)
+        share = share / max(share.sum(), 1e-9)
+        spread_root, spread_log = (_spread(f(persons), collection, len(self.collections)) for f in (np.sqrt, np.log1p))
+        _, series = np.unique(w * n * n + o * n + d, return_inverse=True)
+        length = np.bincount(series)
+        mean_log = np.bincount(series, np.log1p(persons)) / length
+        moving = (length >= CHANGE_YEARS)[series]
+        change_weight = np.where(moving, mean_log[series], 0.0)
+        change = np.log1p(persons) - mean_log[series]
+        change_spread = np.average(change**2, weights=change_weight) if moving.any() else 1.0
+        weight = (share / np.maximum(size, 1))[collection]
+        change_weight = change_weight * weight
+        change_weight /= max(change_weight.sum(), 1e-12) * change_spread
+        self._keep(obs_position=position, obs_persons=persons, obs_witness=w, obs_collection=collection,
+                   obs_root=np.sqrt(persons), obs_log=np.log1p(persons),
+                   obs_root_weight=(weight / spread_root[collection]).astype(np.float32),
+                   obs_log_weight=(weight / spread_log[collection]).astype(np.float32),
+                   obs_series=series, series_length=length.astype(np.float32), obs_change=change.astype(np.float32),
+                   obs_change_weight=change_weight.astype(np.float32))
+
+    def _stocks(self, panel):
+        """Levels of every revision at mid-year, and differences within a revision between successive figures."""
+        observed = panel.stock_observed.values.astype(np.float64)
+        start = panel.stock_year.values - int(panel.year[0])   # mid-year lies between 1 January start and start + 1
+        n = panel.sizes["residence"]
+        r, s, b, d = np.nonzero(np.isfinite(observed))
+        value = observed[r, s, b, d].astype(np.float32)
+        first = r * 0 + start[s]
+        self._keep(stock_position=first * n * n + b * n + d, stock_root=np.sqrt(value), stock_log=np.log1p(value))
+        self.stock_spread = (float(np.var(np.sqrt(value))), float(np.var(np.log1p(value))))
+        difference = np.diff(observed, axis=1)
+        r, s, b, d = np.nonzero(np.isfinite(difference))
+        value = torch.as_tensor(difference[r, s, b, d])
+        cell = b * n + d
+        self._keep(difference_from=start[s] * n * n + cell, difference_to=start[s + 1] * n * n + cell,
+                   difference_root=signed_sqrt(value).float())
+        self.difference_spread = float(signed_sqrt(value).var())
+
+    def _net_migration(self, panel):
+        roots = []
+        for name in ("net_migration", "net_migration_national"):
+            value = torch.as_tensor(panel[name].values)
+            at = torch.nonzero(value.reshape(-1).isfinite()).squeeze(1)
+            roots.append((at, signed_sqrt(value.reshape(-1)[at]).float()))
+        self._keep(net_position=torch.cat([a for a, _ in roots]), net_root=torch.cat([v for _, v in roots]))
+        self.net_spread = float(self.net_root.var())
+
+    def _reconstruction(self, panel, corridors):
+        """Five-year reconstructions (pseudo-Bayes), mid-year to mid-year, one shared bias."""
+        self.has_reconstruction = "reconstruction" in panel
+        if not self.has_reconstruction:
+            return
+        chosen = [k for k, m in enumerate(panel.method.values) if str(m).endswith("da_pb_closed")]
+        self.has_reconstruction = bool(chosen)
+        if not chosen:
+            return
+        values = panel.reconstruction.values[chosen[0]]
+        start = panel.period.values - int(panel.year[0])
+        whole = start + 5 < panel.sizes["year"]
+        self.periods = [int(s) for s in start[whole]]
+        values = values[whole][:, corridors]
+        self._keep(corridor_flat=np.flatnonzero(corridors), reconstruction_root=np.sqrt(values),
+                   reconstruction_log=np.log1p(values))
+        self.reconstruction_spread = (float(np.sqrt(values).var()), float(np.log1p(values).var()))
+
+    def predictions(self, run: Trajectory) -> Tensor:
+        """What every flow witness should have said [M], persons."""
+        flat = torch.cat([run.flow.reshape(-1), run.arrivals.reshape(-1), run.departures.reshape(-1)])
+        bias = self.log_bias[self.obs_witness] + self.collection_bias[self.obs_collection]
+        return flat[self.obs_position] * torch.exp(bias)
+
+    def terms(self, run: Trajectory) -> dict[str, Tensor]:
+        """Unweighted loss terms, each about 1 for a model that knows nothing but the mean."""
+        predicted = self.predictions(run)
+        log = torch.log1p(predicted)
+        root_error = (torch.sqrt(predicted + 0.1) - self.obs_root) ** 2
+        log_error = (log - self.obs_log) ** 2
+        terms = {"flow": 0.5 * (root_error @ self.obs_root_weight + log_error @ self.obs_log_weight)}
+        mean = torch.zeros_like(self.series_length).index_add_(0, self.obs_series, log) / self.series_length
+        terms["change"] = ((log - mean[self.obs_series] - self.obs_change) ** 2) @ self.obs_change_weight
+
+        middle = (0.5 * (run.stock[1:] + run.stock[:-1])).reshape(-1)
+        stock = middle[self.stock_position]
+        terms["stock"] = 0.5 * (((torch.sqrt(stock + 0.1) - self.stock_root) ** 2).mean() / self.stock_spread[0]
+                                + ((torch.log1p(stock) - self.stock_log) ** 2).mean() / self.stock_spread[1])
+        difference = middle[self.difference_to] - middle[self.difference_from]
+        terms["stock_difference"] = ((signed_sqrt(difference) - self.difference_root) ** 2).mean() \
+            / self.difference_spread
+        net = (run.flow.sum(1) - run.flow.sum(2)).reshape(-1)[self.net_position]
+        terms["net_migration"] = ((signed_sqrt(net) - self.net_root) ** 2).mean() / self.net_spread
+        if self.has_reconstruction:
+            terms["reconstruction"] = self._reconstruction_term(run)
+        terms["bias"] = (self.collection_bias**2).sum() + (self.log_bias**2).mean() * 5 \
+            + 0.1 * self.reconstruction_bias**2
+        return terms
+
+    def _reconstruction_term(self, run):
+        flow = run.flow.reshape(len(run.flow), -1)[:, self.corridor_flat]
+        sums = torch.stack([0.5 * flow[s] + flow[s + 1:s + 5].sum(0) + 0.5 * flow[s + 5] for s in self.periods])
+        sums = sums * torch.exp(self.reconstruction_bias)
+        root, log = self.reconstruction_spread
+        return 0.5 * (((torch.sqrt(sums + 0.1) - self.reconstruction_root) ** 2).mean() / root
+                      + ((torch.log1p(sums) - self.reconstruction_log) ** 2).mean() / log)
+
+    def loss(self, terms: dict[str, Tensor]) -> Tensor:
+        """Weighted sum of the terms."""
+        c = self.config
+        weights = {"flow": c.flow, "change": c.change, "stock": c.stock, "stock_difference": c.stock_difference,
+                   "net_migration": c.net_migration, "reconstruction": c.reconstruction, "bias": c.bias_ridge}
+        return sum(weights[k] * v for k, v in terms.items())
+
+
+def _collections(panel) -> tuple[list[str], np.ndarray]:
+    """Collections (source, side, criterion) and the collection of each witness."""
+    names = np.array([f"{s}|{d}|{c}" for s, d, c in zip(
+        panel.witness_source.values, panel.witness_side.values, panel.witness_criterion.values)])
+    labels, index = np.unique(names, return_inverse=True) if len(names) else (np.array([]), np.array([], int))
+    return [str(x) for x in labels], index
+
+
+def _collection_weight(collection: str) -> float:
+    source, _, criterion = collection.split("|")
+    return COLLECTION_WEIGHT.get(source, COLLECTION_WEIGHT[criterion])
+
+
+def _spread(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
+    """Variance within each group, at least a small number so that a constant group does not divide by zero."""
+    count = np.maximum(np.bincount(group, minlength=groups), 1)
+    mean = np.bincount(group, values, minlength=groups) / count
+    return np.maximum(np.bincount(group, (values - mean[group]) ** 2, minlength=groups) / count, 1e-3)

@@ -1,0 +1,142 @@
+"""What the recurrent cell reads: covariates of territories and of ordered pairs, on one scale.
+
+Only covariates, demography and displacement enter; no reported flow does, so no split can leak through a feature.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from ..territories import region_of
+from .harmonise import best_stock
+
+QUIET = 50  # persons: a pair that never holds more is visited once in five years
+PANDEMIC = {2020: 1.0, 2021: 0.5}  # years of closed borders: a known event, as a war or an accession is
+
+
+@dataclass(frozen=True)
+class Features:
+    """Inputs of the cell, float32, standardised; ``names`` in the order of the last axis.
+
+    ``unilateral`` [year, residence, feature], ``static`` [origin, destination, feature],
+    ``dynamic`` [year, origin, destination, feature], ``active`` [origin, destination] bool.
+    """
+
+    unilateral: np.ndarray
+    static: np.ndarray
+    dynamic: np.ndarray
+    active: np.ndarray
+    unilateral_names: tuple[str, ...]
+    static_names: tuple[str, ...]
+    dynamic_names: tuple[str, ...]
+
+
+def build_features(panel: xr.Dataset) -> Features:
+    """Features of every territory, pair and year of a panel.
+
+    Missing covariates become the mean (zero after standardising) with a flag beside them where many are missing.
+    """
+    unilateral = _territory_features(panel)
+    static = _static_features(panel)
+    dynamic = _dynamic_features(panel)
+    return Features(
+        _stack(unilateral), _stack(static), _stack(dynamic), active_pairs(panel),
+        tuple(unilateral), tuple(static), tuple(dynamic))
+
+
+def active_pairs(panel: xr.Dataset) -> np.ndarray:
+    """Ordered pairs [origin, destination] that ever hold more than ``QUIET`` migrants or displaced people, either way.
+
+    The cell visits the others once in five years instead of every year: most pairs are such, and they carry very
+    little. Reported flows play no part, so that what is held out cannot show here.
+    """
+    stock = np.nan_to_num(best_stock(panel)).max(0) > QUIET
+    if "displaced_stock" in panel:
+        stock |= panel.displaced_stock.values.max(0) > QUIET
+    active = stock | stock.T
+    np.fill_diagonal(active, False)
+    return active
+
+
+def _stack(features: dict[str, np.ndarray]) -> np.ndarray:
+    return np.stack(list(features.values()), axis=-1).astype(np.float32)
+
+
+def _standardise(x: np.ndarray) -> np.ndarray:
+    """Mean 0, standard deviation 1, missing to 0."""
+    with np.errstate(invalid="ignore"):
+        sd = np.nanstd(x)
+        return np.nan_to_num((x - np.nanmean(x)) / (sd if sd > 0 else 1.0))
+
+
+def _signed_log(x: np.ndarray) -> np.ndarray:
+    return np.sign(x) * np.log1p(np.abs(x))
+
+
+def _territory_features(panel) -> dict:
+    years = panel.year.values
+    population = panel.population.values[:-1]
+    shape = population.shape
+    gdp = panel.gdp_per_capita.values
+    conflict = np.nan_to_num(panel.conflict_deaths.values)
+    before = np.vstack([conflict[:1], conflict[:-1]])
+    # The first year's own value stands for the unknown year before it.
+    rate = panel.net_migration.values / population
+    displaced = panel.displaced_stock.values if "displaced_stock" in panel else np.zeros((*shape, shape[1]))
+    change = np.diff(np.concatenate([panel.displaced_before.values[None], displaced]), axis=0) \
+        if "displaced_before" in panel else np.zeros_like(displaced)
+    out = {
+        "log_population": np.log(population),
+        "log_gdp_per_capita": np.log(gdp),
+        "gdp_growth": np.clip(panel.gdp_growth.values, -30, 30),
+        "log_conflict_deaths": np.log1p(conflict),
+        "log_conflict_deaths_before": np.log1p(before),
+        "eu_member": np.nan_to_num(panel.eu_member.values),
+        "birth_rate": panel.births.values / population,
+        "life_expectancy": panel.life_expectancy.values,
+        "net_migration_rate": np.sign(rate) * np.sqrt(np.abs(rate)),
+        "displaced_out_change": _signed_log(change.sum(2)),
+        "displaced_in_change": _signed_log(change.sum(1)),
+    }
+    out = {k: _standardise(v) for k, v in out.items()}
+    out["gdp_missing"] = np.isnan(gdp).astype(float)
+    out["time"] = np.broadcast_to(((years - years.mean()) / max(np.ptp(years) / 2, 1))[:, None], shape)
+    out["pandemic"] = np.broadcast_to(np.array([PANDEMIC.get(int(y), 0.0) for y in years])[:, None], shape)
+    return out
+
+
+def _static_features(panel) -> dict:
+    regions = region_of().reindex(panel.origin.values).to_numpy()
+    colonial = np.nan_to_num(panel.colonial_tie.values)
+    return {
+        "log_distance": _standardise(np.log(np.maximum(panel.distance.values, 1.0))),
+        "contiguity": np.nan_to_num(panel.contiguity.values) * 2,
+        "common_language": _standardise(panel.common_language.values),
+        "colony_of_destination": colonial,
+        "colony_of_origin": colonial.T,
+        "religious_similarity": _standardise(panel.religious_similarity.values),
+        "same_region": (regions[:, None] == regions[None]).astype(float),
+    }
+
+
+def _dynamic_features(panel) -> dict:
+    shape = (panel.sizes["year"], panel.sizes["origin"], panel.sizes["destination"])
+    zero = np.zeros(shape, np.float32)
+    displaced = panel.displaced_stock.values if "displaced_stock" in panel else zero
+    before = panel.displaced_before.values if "displaced_before" in panel else zero[0]
+    earlier = np.concatenate([before[None], displaced[:-1]])
+    change = displaced - earlier
+    arriving = panel.displaced_flow.values if "displaced_flow" in panel else zero
+    trade = np.log1p(np.nan_to_num(panel.trade.values) / 1e3) if "trade" in panel else zero
+    eu = np.nan_to_num(panel.eu_member.values)
+    # Logs of counts are divided by a fixed number so that zero stays zero: a corridor without refugees says nothing.
+    return {
+        "log_displaced": np.log1p(earlier) / 5,
+        "log_displaced_back": np.log1p(earlier.transpose(0, 2, 1)) / 5,
+        "displaced_change": _signed_log(change) / 5,
+        "displaced_change_back": _signed_log(change.transpose(0, 2, 1)) / 5,
+        "log_displaced_flow": np.log1p(arriving) / 5,
+        "log_trade": trade / 10,
+        "log_trade_back": trade.transpose(0, 2, 1) / 10,
+        "both_eu": eu[:, :, None] * eu[:, None, :],
+    }

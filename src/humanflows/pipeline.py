@@ -1,0 +1,223 @@
+"""The chain, one public function an arrow: each reads artifacts, makes one, and leaves a manifest beside it.
+
+Nothing is made twice: an artifact whose inputs have not changed is kept.
+"""
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import xarray as xr
+
+from . import artifacts
+from .config import Config
+from .model import train as training
+from .panel.harmonise import harmonise as harmonise_tables
+from .panel.splits import make_splits
+from .results.estimates import open_estimates, write_estimates
+from .sources import catalogue
+from .territories import codes
+
+
+def panel_path(config: Config) -> Path:
+    """Where a profile's panel lies."""
+    return config.folder / "panel.nc"
+
+
+def splits_path(config: Config) -> Path:
+    """Where a profile's splits lie."""
+    return config.folder / "splits.nc"
+
+
+def member_path(config: Config) -> Path:
+    """Where the weights of the member of ``config.seed`` lie."""
+    return config.folder / f"member-{config.seed}.safetensors"
+
+
+def estimates_path(config: Config) -> Path:
+    """Where a profile's estimates lie."""
+    return config.folder / "estimates.nc"
+
+
+def _made(target: Path, inputs: dict, make: Callable[[], dict | None], config: Config, made_by: str, refresh: bool) -> Path:
+    """Make an artifact unless it is fresh; say what is done, on which device, for how long."""
+    if not refresh and artifacts.is_fresh(target, inputs):
+        print(f"{made_by}: {target.name} is up to date", flush=True)
+        return target
+    device = training.choose_device(config.train.device).type if made_by in ("train", "estimate") else "cpu"
+    print(f"{made_by}: profile {config.profile}, device {device} …", flush=True)
+    started = time.perf_counter()
+    more = make() or {}
+    seconds = round(time.perf_counter() - started, 2)
+    artifacts.write_manifest(target, made_by=made_by, inputs=inputs, device=device, seconds=seconds,
+                             profile=config.profile, seed=config.seed, **more)
+    print(f"{made_by}: {target.name} made in {seconds:.1f} s on {device}", flush=True)
+    return target
+
+
+def simulate_twin(config: Config):
+    """The simulated world of the ``twin`` profile, with its truth."""
+    from .twin.world import simulate
+
+    return simulate(config.twin, config.years)
+
+
+def read_tables(config: Config) -> dict:
+    """Tidy tables of a profile: observed in the twin, or read from the real sources."""
+    if config.profile == "twin":
+        from .twin.observe import observe
+
+        return observe(simulate_twin(config), config.twin)
+    return catalogue.load_all()
+
+
+def _table_inputs(config: Config) -> dict:
+    if config.profile == "twin":
+        return {"twin": config.as_dict()["twin"], "code": artifacts.code_digest("twin")}
+    return {"sources": {name: catalogue.inputs_digest(name) for name in catalogue.SOURCES}}
+
+
+def harmonise(config: Config, *, refresh: bool = False) -> Path:
+    """Tables to panel: ``panel.nc`` and, beside it, ``splits.nc``."""
+    target = panel_path(config)
+    inputs = {**_table_inputs(config), "years": config.years, "split": config.as_dict()["split"],
+              "code": artifacts.code_digest("panel", "schema.py", "territories.py")}
+
+    def make():
+        tables = read_tables(config)
+        places = codes() if config.profile == "world" else tuple(sorted(tables["territory_year"]["territory"].unique()))
+        about = catalogue.about_sources() if config.profile == "world" else {}
+        panel = harmonise_tables(tables, places, config.years, about)
+        artifacts.write_netcdf(panel, target, compress=1)
+        artifacts.write_netcdf(make_splits(panel, config.split), splits_path(config))
+        return {"territories": len(places), "observations": panel.sizes["observation"],
+                "witnesses": panel.sizes["witness"]}
+
+    if not splits_path(config).is_file():
+        refresh = True
+    return _made(target, inputs, make, config, "harmonise", refresh)
+
+
+def open_panel(config: Config) -> xr.Dataset:
+    """The harmonised panel, in memory."""
+    return xr.load_dataset(artifacts.require(panel_path(config), "harmonise"), engine="netcdf4")
+
+
+def open_splits(config: Config) -> xr.Dataset:
+    """The splits of corridors, in memory."""
+    splits = xr.load_dataset(artifacts.require(splits_path(config), "harmonise"), engine="netcdf4")
+    return splits.assign({k: v.astype(bool) for k, v in splits.items() if k != "fold"})
+
+
+def _training_inputs(config: Config) -> dict:
+    settings = config.as_dict()
+    return {"panel": artifacts.sha256(artifacts.require(panel_path(config), "harmonise")),
+            "splits": artifacts.sha256(splits_path(config)),
+            **{k: settings[k] for k in ("seed", "model", "loss", "train")},
+            "code": artifacts.code_digest("model", "panel")}
+
+
+def train(config: Config, *, refresh: bool = False, progress: bool = True) -> Path:
+    """Fit one member; an interrupted training goes on from its checkpoint."""
+    target = member_path(config)
+    checkpoint = target.with_suffix(".checkpoint.safetensors")
+
+    def make():
+        if refresh:
+            checkpoint.unlink(missing_ok=True)
+        member = training.fit_member(open_panel(config), open_splits(config), config, checkpoint, progress=progress)
+        training.save_member(member, target, config)
+        artifacts.write_text(history_path(config), member.history.to_csv(index=False))
+        checkpoint.unlink(missing_ok=True)
+        return {"training_seconds": round(member.seconds, 1), "epochs": len(member.history),
+                "threads": torch.get_num_threads()}
+
+    return _made(target, _training_inputs(config), make, config, "train", refresh)
+
+
+def history_path(config: Config) -> Path:
+    """Losses by epoch of the member of ``config.seed``, CSV."""
+    return config.folder / f"history-{config.seed}.csv"
+
+
+def estimate(config: Config, *, refresh: bool = False) -> Path:
+    """Weights to estimates: flows, stocks and net migration of every year."""
+    target = estimates_path(config)
+    inputs = {"member": artifacts.sha256(artifacts.require(member_path(config), "train")), **_training_inputs(config),
+              "estimates": artifacts.code_digest("results/estimates.py")}
+
+    def make():
+        panel = open_panel(config)
+        member = training.load_member(member_path(config), panel, open_splits(config), config)
+        run = training.predict(member)
+        write_estimates(run.flow.numpy(), run.stock.numpy(), None, config.years, list(panel.origin.values), target)
+
+    return _made(target, inputs, make, config, "estimate", refresh)
+
+
+def load_estimates(config: Config) -> xr.Dataset:
+    """The estimates of a profile."""
+    return open_estimates(artifacts.require(estimates_path(config), "estimate"))
+
+
+def scores_path(config: Config) -> Path:
+    """Scores of held-out corridors, CSV (see ``results.validation.validate``)."""
+    return config.folder / "scores.csv"
+
+
+def read_peers(config: Config, panel: xr.Dataset, splits: xr.Dataset) -> dict[str, xr.DataArray]:
+    """What the estimates are scored beside: others' published estimates where there are any, and simple baselines."""
+    from .baselines.persistence import predict_persistence, predict_region_mean
+    from .results.peers import published_peers
+
+    peers = published_peers(config.years, codes()) if config.profile == "world" else {}
+    peers["persistence"] = predict_persistence(panel)
+    peers["persistence, five years"] = predict_persistence(panel, horizon="five_year")
+    peers["mean of the two regions"] = predict_region_mean(panel, splits)
+    return peers
+
+
+def validate(config: Config, *, refresh: bool = False) -> Path:
+    """Estimates against what was held out: ``scores.csv``, and beside it net migration, stocks and world totals."""
+    from .results import validation
+    from .results.peers import published_net_migration
+
+    target = scores_path(config)
+    inputs = {"estimates": artifacts.sha256(artifacts.require(estimates_path(config), "estimate")),
+              "panel": artifacts.sha256(panel_path(config)), "splits": artifacts.sha256(splits_path(config)),
+              "code": artifacts.code_digest("results", "baselines", "sources/published.py", "sources/abel_cohen.py")}
+
+    def make():
+        estimates, panel, splits = load_estimates(config), open_panel(config), open_splits(config)
+        peers = read_peers(config, panel, splits)
+        tables = {"scores": validation.validate(estimates.flow, panel, splits, peers)}
+        whole = {k: v for k, v in peers.items() if v.dims != ("observation",) and "regions" not in k}
+        net = {**whole, **(published_net_migration(config.years, codes()) if config.profile == "world" else {})}
+        tables["net_migration_scores"] = validation.validate_net_migration(estimates.net_migration, panel, net)
+        tables["stock_scores"] = validation.validate_stocks(estimates.stock, panel)
+        tables["world_totals"] = validation.world_totals(estimates.flow, whole)
+        for name, table in tables.items():
+            artifacts.write_text(config.folder / f"{name}.csv", table.to_csv(index=False, float_format="%.6g"))
+
+    return _made(target, inputs, make, config, "validate", refresh)
+
+
+def read_scores(config: Config, name: str = "scores"):
+    """One of the tables that ``validate`` wrote: scores, net_migration_scores, stock_scores, world_totals."""
+    import pandas as pd
+
+    return pd.read_csv(artifacts.require(config.folder / f"{name}.csv", "validate"), keep_default_na=False,
+                       na_values=[""])
+
+
+def release(config: Config) -> Path:
+    """Results of a run, compact, into data/release: estimates, weights, scores, figures, facts."""
+    from .results.release import write_release
+
+    return write_release(config)
+
+
+def run_all(config: Config, *, refresh: bool = False) -> None:
+    """The whole chain but the release."""
+    for step in (harmonise, train, estimate, validate):
+        step(config, refresh=refresh)

@@ -1,0 +1,381 @@
+"""How near estimates come to what was reported: pure functions of aligned arrays, in persons.
+
+Every function takes one-dimensional arrays of one length, one entry per cell. A score that is not defined on the cells
+given (a correlation with a constant, say) is NaN; input that cannot be scored is an error.
+"""
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from ..errors import NegativeCountError, SchemaError
+
+SCORES = ("n", "r", "log_r", "abs_log_error", "cpc", "log_bias", "within_r", "change_r")
+MIN_YEARS, MIN_MEAN = 10, 50.0  # corridors that enter the R within corridors
+
+
+def _counts(**arrays) -> list[np.ndarray]:
+    """Aligned float64 vectors of finite counts, or an error that says which is not."""
+    vectors = {name: np.asarray(a, dtype=np.float64) for name, a in arrays.items()}
+    first = next(iter(vectors))
+    for name, v in vectors.items():
+        if v.ndim != 1 or v.shape != vectors[first].shape:
+            raise SchemaError("scores", f"{name} of shape {v.shape} beside {first} of shape {vectors[first].shape}",
+                              "give one-dimensional arrays of one length", name)
+        if not np.isfinite(v).all():
+            where = int(np.flatnonzero(~np.isfinite(v))[0])
+            raise SchemaError("scores", f"{name} holds {v[where]}",
+                              "drop the cells where any of the compared is missing", key=f"{name}[{where}]")
+        if (v < 0).any():
+            where = int(np.flatnonzero(v < 0)[0])
+            raise NegativeCountError("scores", f"{name} holds {v[where]}",
+                                     "scores of flows are of counts; net migration and changes have pearson_r",
+                                     key=f"{name}[{where}]")
+    return list(vectors.values())
+
+
+def pearson_r(observed, estimated) -> float:
+    """Pearson's product-moment correlation Σ(o−ō)(e−ē) / √(Σ(o−ō)² Σ(e−ē)²); values may be negative.
+
+    Returns
+    -------
+    float in [−1, 1]; NaN for fewer than two cells or where either side is constant.
+    """
+    o, e = (np.asarray(a, dtype=np.float64) for a in (observed, estimated))
+    if o.ndim != 1 or o.shape != e.shape:
+        raise SchemaError("scores", f"shapes {o.shape} and {e.shape}", "give one-dimensional arrays of one length")
+    if not (np.isfinite(o).all() and np.isfinite(e).all()):
+        raise SchemaError("scores", "a value is not finite", "drop the cells where any of the compared is missing")
+    if len(o) < 2 or np.ptp(o) == 0 or np.ptp(e) == 0:
+        return float("nan")
+    # Scaled to a range of one before squaring, so that neither 1e-200 nor 1e200 leaves the floats.
+    o, e = (v / np.abs(v).max() for v in (o, e))
+    o, e = (v - v.mean() for v in (o, e))
+    o, e = (v / (np.abs(v).max() or 1.0) for v in (o, e))
+    spread = np.sqrt((o @ o) * (e @ e))
+    return float(np.clip(o @ e / spread, -1, 1)) if spread > 0 else float("nan")
+
+
+def log_r(observed, estimated) -> float:
+    """Pearson's R of log(1 + x): every corridor counts alike, zeros included."""
+    o, e = _counts(observed=observed, estimated=estimated)
+    return pearson_r(np.log1p(o), np.log1p(e))
+
+
+def mean_abs_log_error(observed, estimated) -> float:
+    """Mean of |log(1 + estimated) − log(1 + observed)|: 0.69 is a factor of two for all but the smallest flows."""
+    o, e = _counts(observed=observed, estimated=estimated)
+    return float(np.abs(np.log1p(e) - np.log1p(o)).mean()) if len(o) else float("nan")
+
+
+def common_part_of_commuters(observed, estimated) -> float:
+    """Common part of commuters, 2 Σ min(o, e) / (Σ o + Σ e): the share of moves that both tables have [1]_.
+
+    Returns
+    -------
+    float in [0, 1]; 1 for equal tables, 0 for disjoint ones, NaN where both are empty.
+
+    References
+    ----------
+    .. [1] Lenormand, Bassolas & Ramasco (2016), Systematic comparison of trip distribution laws and models,
+       Journal of Transport Geography 51, 158–169.
+    """
+    o, e = _counts(observed=observed, estimated=estimated)
+    total = o.sum() + e.sum()
+    return float(2 * np.minimum(o, e).sum() / total) if total > 0 else float("nan")
+
+
+def log_bias(observed, estimated) -> float:
+    """Log of Σ estimated / Σ observed: 0 for the right total, +0.1 for about a tenth too many.
+
+    NaN where nothing was observed; −inf where something was and nothing is estimated.
+    """
+    o, e = _counts(observed=observed, estimated=estimated)
+    if o.sum() == 0:
+        return float("nan")
+    with np.errstate(divide="ignore"):
+        return float(np.log(e.sum()) - np.log(o.sum()))
+
+
+def within_corridor_rs(observed, estimated, corridor, *, min_years: int = MIN_YEARS,
+                       min_mean: float = MIN_MEAN) -> pd.Series:
+    """R over time of log(1 + x) within each corridor.
+
+    Parameters
+    ----------
+    observed, estimated : persons.
+    corridor : label of each cell's corridor (and witness, where two report the same one).
+    min_years, min_mean : corridors with fewer cells, or a smaller mean of what was observed, are left out.
+
+    Returns
+    -------
+    Series indexed by corridor; corridors without any change on either side have no R and are left out.
+    """
+    o, e = _counts(observed=observed, estimated=estimated)
+    labels, group = _grouped(corridor, len(o))
+    k = len(labels)
+    n = np.bincount(group, minlength=k)
+    enough = (n >= max(min_years, 2)) & (np.bincount(group, o, k) >= min_mean * n)
+    x, y = np.log1p(o), np.log1p(e)
+    safe = np.maximum(n, 1)
+    x, y = (v - (np.bincount(group, v, k) / safe)[group] for v in (x, y))
+    xx, yy, xy = (np.bincount(group, v, k) for v in (x * x, y * y, x * y))
+    enough &= (xx > 1e-20 * safe) & (yy > 1e-20 * safe)  # what rounding leaves of a constant is no change
+    return pd.Series(np.clip(xy[enough] / np.sqrt(xx[enough] * yy[enough]), -1, 1), index=labels[enough], dtype=float)
+
+
+def within_corridor_r(observed, estimated, corridor, *, min_years: int = MIN_YEARS,
+                      min_mean: float = MIN_MEAN) -> float:
+    """Median over corridors of :func:`within_corridor_rs`; NaN where no corridor is long and large enough."""
+    rs = within_corridor_rs(observed, estimated, corridor, min_years=min_years, min_mean=min_mean)
+    return float(rs.median()) if len(rs) else float("nan")
+
+
+def _grouped(corridor, length: int) -> tuple[np.ndarray, np.ndarray]:
+    labels = np.asarray(corridor)
+    if labels.shape != (length,):
+        raise SchemaError("scores", f"{labels.shape} corridor labels for {length} cells", "give one label per cell")
+    return np.unique(labels, return_inverse=True)
+
+
+def five_year_changes(observed, estimated, corridor, year, *, lag: int = 5) -> pd.DataFrame:
+    """Change between a year and the one ``lag`` later, for every corridor that has both.
+
+    Returns
+    -------
+    DataFrame with columns corridor, year (the later one), observed, estimated, in persons.
+    """
+    o, e = _counts(observed=observed, estimated=estimated)
+    _grouped(corridor, len(o))
+    years = np.asarray(year)
+    if years.shape != o.shape:
+        raise SchemaError("scores", f"{years.shape} years for {len(o)} cells", "give one year per cell")
+    cells = pd.DataFrame({"corridor": np.asarray(corridor), "year": years, "observed": o, "estimated": e})
+    if cells.duplicated(["corridor", "year"]).any():
+        raise SchemaError("scores", "a corridor has two cells in one year", "tell witnesses of one corridor apart by "
+                          "their label")
+    later = cells.merge(cells.assign(year=cells["year"] + lag), on=["corridor", "year"], suffixes=("", "_before"))
+    return pd.DataFrame({"corridor": later["corridor"], "year": later["year"],
+                         "observed": later["observed"] - later["observed_before"],
+                         "estimated": later["estimated"] - later["estimated_before"]})
+
+
+def change_r(observed, estimated, corridor, year, *, lag: int = 5) -> float:
+    """Pearson's R of the change in persons between a year and the one five years later, over all corridors."""
+    changes = five_year_changes(observed, estimated, corridor, year, lag=lag)
+    return pearson_r(changes["observed"].to_numpy(), changes["estimated"].to_numpy())
+
+
+def coverage(lower, upper, observed) -> float:
+    """Share of what was observed that lies in [lower, upper], bounds included; values may be negative.
+
+    Raises
+    ------
+    SchemaError
+        For arrays that are not aligned, a value that is missing, or a lower bound above its upper one.
+    """
+    low, high, o = (np.asarray(a, dtype=np.float64) for a in (lower, upper, observed))
+    if o.ndim != 1 or not low.shape == high.shape == o.shape:
+        raise SchemaError("scores", f"bounds {low.shape}, {high.shape} for {o.shape} cells", "give two bounds per cell")
+    if np.isnan(low).any() or np.isnan(high).any() or not np.isfinite(o).all():
+        raise SchemaError("scores", "a bound or an observation is missing", "drop the cells where any is missing")
+    if (low > high).any():
+        raise SchemaError("scores", "a lower bound lies above its upper bound", "swap or mend the bounds",
+                          key=f"cell {int(np.flatnonzero(low > high)[0])}")
+    return float(((low <= o) & (o <= high)).mean()) if len(o) else float("nan")
+
+
+def crps_from_quantiles(levels: Sequence[float], quantiles, observed) -> np.ndarray:
+    """Continuous ranked probability score from quantiles: twice the pinball loss integrated over the levels [1]_.
+
+    CRPS(F, o) = 2 ∫₀¹ (1{o < q_τ} − τ)(q_τ − o) dτ; each level stands for the part of [0, 1] nearest to it, so
+    the levels should fill (0, 1) evenly, e.g. (k − ½)/K.
+
+    Parameters
+    ----------
+    levels : increasing, inside (0, 1).
+    quantiles : array (level, cell), not decreasing along the first axis.
+    observed : array (cell,).
+
+    Returns
+    -------
+    array (cell,), in the unit of ``observed``; smaller is better.
+
+    References
+    ----------
+    .. [1] Gneiting & Ranjan (2011), Comparing density forecasts using threshold- and quantile-weighted scoring rules,
+       Journal of Business & Economic Statistics 29, 411–422, eq. 13.
+    """
+    tau, q, o = (np.asarray(a, dtype=np.float64) for a in (levels, quantiles, observed))
+    if tau.ndim != 1 or not len(tau) or o.ndim != 1 or q.shape != (len(tau), len(o)):
+        raise SchemaError("scores", f"quantiles {q.shape} for {tau.shape} levels and {o.shape} cells",
+                          "give quantiles as (level, cell)")
+    if (tau <= 0).any() or (tau >= 1).any() or (np.diff(tau) <= 0).any():
+        raise SchemaError("scores", f"levels {tau.tolist()}", "give increasing levels between 0 and 1, both excluded")
+    if not (np.isfinite(q).all() and np.isfinite(o).all()):
+        raise SchemaError("scores", "a quantile or an observation is missing", "drop the cells where any is missing")
+    if (np.diff(q, axis=0) < 0).any():
+        raise SchemaError("scores", "quantiles cross", "sort the quantiles of each cell")
+    edges = np.concatenate([[0], (tau[1:] + tau[:-1]) / 2, [1]])
+    pinball = ((o < q) - tau[:, None]) * (q - o)
+    return 2 * np.diff(edges) @ pinball
+
+
+def crps_from_sample(sample, observed) -> np.ndarray:
+    """Continuous ranked probability score of an ensemble: E|X − o| − ½ E|X − X′| over its members [1]_.
+
+    Parameters
+    ----------
+    sample : array (member, cell).
+    observed : array (cell,).
+
+    Returns
+    -------
+    array (cell,), in the unit of ``observed``; the absolute error where there is one member.
+
+    References
+    ----------
+    .. [1] Gneiting & Raftery (2007), Strictly proper scoring rules, prediction, and estimation, Journal of the
+       American Statistical Association 102, 359–378, eq. 21.
+    """
+    x, o = (np.asarray(a, dtype=np.float64) for a in (sample, observed))
+    if o.ndim != 1 or x.ndim != 2 or not len(x) or x.shape[1:] != o.shape:
+        raise SchemaError("scores", f"sample {x.shape} for {o.shape} cells", "give the sample as (member, cell)")
+    if not (np.isfinite(x).all() and np.isfinite(o).all()):
+        raise SchemaError("scores", "a member or an observation is missing", "drop the cells where any is missing")
+    m = len(x)
+    # Σ_{i,j} |x_i − x_j| = 2 Σ_k (2k − m − 1) x_(k), without the m² differences.
+    weight = 2 * np.arange(1, m + 1) - m - 1
+    return np.abs(x - o).mean(0) - weight @ np.sort(x, axis=0) / m**2
+
+
+def score(observed, estimated, corridor, year) -> dict[str, float]:
+    """All scores of one peer on one set of cells.
+
+    Parameters
+    ----------
+    observed, estimated : persons, arrays (cell,).
+    corridor : label of each cell's corridor and witness.
+    year : year of each cell (for periods: the first year).
+
+    Returns
+    -------
+    dict with the keys of ``SCORES``.
+
+    Raises
+    ------
+    SchemaError, NegativeCountError
+        For arrays of different length, missing or negative values.
+    """
+    o, e = _counts(observed=observed, estimated=estimated)
+    return {"n": len(o), "r": pearson_r(o, e), "log_r": log_r(o, e), "abs_log_error": mean_abs_log_error(o, e),
+            "cpc": common_part_of_commuters(o, e), "log_bias": log_bias(o, e),
+            "within_r": within_corridor_r(o, e, corridor), "change_r": change_r(o, e, corridor, year)}
+
+
+def score_table(observed, peers: Mapping[str, np.ndarray], corridor, year, **labels) -> pd.DataFrame:
+    """Scores of several peers on exactly the same cells, one row each.
+
+    Cells where any peer has nothing (NaN) are dropped for all; column ``dropped`` tells how many.
+
+    Parameters
+    ----------
+    observed : persons, array (cell,).
+    peers : estimates by name, arrays (cell,), NaN where a peer has none.
+    corridor, year : as in :func:`score`.
+    **labels : constant columns to put first.
+
+    Returns
+    -------
+    DataFrame: the labels, ``peer``, the columns of ``SCORES``, ``dropped``.
+    """
+    observed = np.asarray(observed, dtype=np.float64)
+    arrays = {name: np.asarray(a, dtype=np.float64) for name, a in peers.items()}
+    for name, a in arrays.items():
+        if a.shape != observed.shape:
+            raise SchemaError("scores", f"{name} of shape {a.shape} for {observed.shape} cells",
+                              "look the peer up at the observed cells", name)
+    keep = np.ones(observed.shape, dtype=bool)
+    for a in arrays.values():
+        keep &= ~np.isnan(a)
+    corridor, year = np.asarray(corridor), np.asarray(year)
+    rows = [{**labels, "peer": name, **score(observed[keep], a[keep], corridor[keep], year[keep]),
+             "dropped": int((~keep).sum())} for name, a in arrays.items()]
+    return pd.DataFrame(rows, columns=[*labels, "peer", *SCORES, "dropped"])
+
+
+def bootstrap_difference(observed, first, second, corridor, year=None, *, draws: int = 1000, level: float = 0.95,
+                         seed: int = 0) -> pd.DataFrame:
+    """Is one peer better than another, or only luckier in its corridors? Intervals of the difference in each score.
+
+    Whole corridors are drawn with replacement (cells of one corridor are not independent), the same for both peers.
+    Scores that are functions of sums are computed for all draws at once from each corridor's sums.
+
+    Parameters
+    ----------
+    observed, first, second : persons, arrays (cell,).
+    corridor : label of each cell's corridor.
+    year : of each cell; None leaves ``change_r`` out.
+    draws, level, seed : of the percentile interval [1]_.
+
+    Returns
+    -------
+    DataFrame indexed by score with columns difference (first − second on all cells), lower, upper.
+
+    References
+    ----------
+    .. [1] Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 13.
+    """
+    o, a, b = _counts(observed=observed, first=first, second=second)
+    labels, group = _grouped(corridor, len(o))
+    if not len(o) or draws < 2 or not 0 < level < 1:
+        raise SchemaError("scores", f"{len(o)} cells, {draws} draws, level {level}",
+                          "give at least one cell, two draws and a level between 0 and 1")
+    k = len(labels)
+    chosen = np.random.default_rng(seed).integers(0, k, (draws, k))
+    weight = np.zeros((draws, k))
+    np.add.at(weight, (np.arange(draws)[:, None], chosen), 1.0)
+    weight = np.concatenate([np.ones((1, k)), weight])  # first row: the corridors as they are
+    chosen = np.concatenate([np.arange(k)[None], chosen])
+    differences = {name: x - y for (name, x), y in zip(
+        _resampled(o, a, labels, group, year, weight, chosen).items(),
+        _resampled(o, b, labels, group, year, weight, chosen).values())}
+    tail = (1 - level) / 2
+    rows = {}
+    for name, values in differences.items():
+        usable = values[1:][np.isfinite(values[1:])]
+        low, high = np.quantile(usable, [tail, 1 - tail]) if len(usable) else (np.nan, np.nan)
+        rows[name] = {"difference": values[0], "lower": low, "upper": high}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _resampled(o, e, labels, group, year, weight, chosen) -> dict[str, np.ndarray]:
+    """Each score for each row of corridor weights (draw, corridor)."""
+    k = len(labels)
+
+    def sums(*cells, by=group):  # (draw, quantity)
+        return weight @ np.stack([np.bincount(by, c, k) for c in cells], axis=1)
+
+    def correlation(x, y, by=group):
+        if not len(x):
+            return np.full(len(weight), np.nan)
+        x, y = x - x.mean(), y - y.mean()  # centred first: the sums below then lose no digits
+        n, sx, sy, sxx, syy, sxy = sums(np.ones_like(x), x, y, x * x, y * y, x * y, by=by).T
+        spread = (sxx - sx * sx / n) * (syy - sy * sy / n)
+        return np.where(spread > 0, (sxy - sx * sy / n) / np.sqrt(np.where(spread > 0, spread, 1)), np.nan)
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n, so, se, common, error = sums(np.ones_like(o), o, e, np.minimum(o, e), np.abs(np.log1p(e) - np.log1p(o))).T
+        result = {"r": correlation(o, e), "log_r": correlation(np.log1p(o), np.log1p(e)), "abs_log_error": error / n,
+                  "cpc": 2 * common / (so + se), "log_bias": np.log(se) - np.log(so)}
+        rs = within_corridor_rs(o, e, labels[group]).reindex(labels).to_numpy()
+        drawn = rs[chosen]
+        result["within_r"] = np.full(len(weight), np.nan)
+        some = ~np.isnan(drawn).all(1)
+        if some.any():
+            result["within_r"][some] = np.nanmedian(drawn[some], axis=1)
+        if year is not None:
+            changes = five_year_changes(o, e, labels[group], year)
+            by = np.searchsorted(labels, changes["corridor"].to_numpy())
+            result["change_r"] = correlation(changes["observed"].to_numpy(), changes["estimated"].to_numpy(), by=by)
+    return result

@@ -1,0 +1,121 @@
+"""Abel & Cohen's published five-year reconstructions of flows, by six methods, from UN DESA's stocks.
+
+Two vintages: the JSON files of 2023 (1990–2015, 229 of the 231 territories) and version 6 of the CSV (pseudo-Bayes).
+They are estimates, not counts, and agree with each other only roughly. Periods run from mid-year to mid-year: ``year``
+is the first of the five.
+"""
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..errors import NegativeCountError, SchemaError, SourceFileError
+from ..schema import validate
+from ..territories import check_codes
+from .names import resolve_names
+
+SOURCE_JSON, SOURCE_CSV = "abel_cohen_2023", "abel_cohen_v6"
+METHODS = ("sd_drop_neg", "sd_rev_neg", "mig_rate", "da_min_open", "da_min_closed", "da_pb_closed")
+METHOD_CSV = "da_pb_closed"
+# Every method speaks about every pair of its territories: a pair that is absent from the table is an estimate of zero,
+# unlike in tables of reported flows. `coverage` tells the territories without an estimate in a period.
+ABSENT_IS_ZERO = True
+NAMES: dict[str, str | None] = {
+    "Sudan*": None,                # Sudan before 2011, with South Sudan
+    "Serbia & Montenegro": None,   # one state before 2006
+}
+OUTSIDE_CSV = frozenset({"CLI"})   # Channel Islands
+
+
+def read_abel_cohen(json_paths: Iterable[Path] = (), v6_path: Path | None = None) -> pd.DataFrame:
+    """Five-year flows of all methods and both vintages; pairs estimated as zero are not stored.
+
+    Parameters
+    ----------
+    json_paths : files named ``flow_<method>.json``; source ``abel_cohen_2023``.
+    v6_path : ``abelCohen2019flowsv6_flowdt.csv``; source ``abel_cohen_v6``, method ``da_pb_closed``.
+
+    Returns
+    -------
+    DataFrame
+        Table ``reconstruction``. Within ``coverage(table)`` an absent pair is an estimate of zero (`ABSENT_IS_ZERO`);
+        outside it there is no estimate.
+
+    Raises
+    ------
+    SourceFileError, SchemaError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
+        Naming the file and the row or pair.
+    """
+    parts = [read_json(Path(path)) for path in json_paths]
+    if v6_path is not None:
+        parts.append(read_csv(Path(v6_path)))
+    if not parts:
+        raise SourceFileError("abel_cohen", "no file given", "pass the JSON files, the CSV, or both")
+    return validate(pd.concat(parts, ignore_index=True), "reconstruction", file="abel_cohen")
+
+
+def read_json(path: Path) -> pd.DataFrame:
+    """One ``flow_<method>.json``: matrix[first year][origin][destination] with rows of regions among the countries."""
+    method = path.stem.removeprefix("flow_")
+    if method not in METHODS:
+        raise SourceFileError(path, f"unknown method {method!r}", f"name it flow_<one of {', '.join(METHODS)}>.json")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        names, regions, matrices = content["names"], set(content["regions"]), content["matrix"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SourceFileError(path, f"not the JSON of a reconstruction ({error!r})", "fetch it again") from error
+    countries = [i for i in range(len(names)) if i not in regions]
+    code_of = resolve_names([names[i] for i in countries], file=path, exceptions=NAMES)
+    kept = [i for i in countries if code_of[names[i]] is not None]
+    codes = np.array([code_of[names[i]] for i in kept], dtype=object)
+    parts = []
+    for year, matrix in matrices.items():
+        square = np.array(matrix, dtype=float)
+        if square.shape != (len(names), len(names)):
+            raise SchemaError(path, f"matrix of shape {square.shape} for {len(names)} names", "fetch the file again",
+                              key=f"matrix {year}")
+        square = square[np.ix_(kept, kept)]
+        np.fill_diagonal(square, 0)
+        if (square < 0).any():
+            o, d = np.argwhere(square < 0)[0]
+            raise NegativeCountError(path, f"negative count {square[o, d]}", "fetch the file again",
+                                     key=f"{year}, {codes[o]}-{codes[d]}")
+        o, d = np.nonzero(square)
+        parts.append(pd.DataFrame({"source": SOURCE_JSON, "method": method, "year": int(year), "origin": codes[o],
+                                   "destination": codes[d], "persons": square[o, d]}))
+    return validate(pd.concat(parts, ignore_index=True).astype({"year": "int64"}), "reconstruction", file=path)
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Version 6: rows ``year0, orig, dest, flow``."""
+    try:
+        frame = pd.read_csv(path, keep_default_na=False, dtype={"orig": str, "dest": str})
+    except (OSError, ValueError) as error:
+        raise SourceFileError(path, f"not readable as CSV ({error})", "fetch it again") from error
+    columns = ["year0", "orig", "dest", "flow"]
+    if list(frame.columns) != columns:
+        raise SchemaError(path, f"columns {list(frame.columns)}", f"expected {columns}")
+    known = check_codes(frame["orig"], file=path, outside=OUTSIDE_CSV) & check_codes(frame["dest"], file=path,
+                                                                                    outside=OUTSIDE_CSV)
+    frame = frame[known & (frame["orig"] != frame["dest"]) & (frame["flow"] != 0)]
+    return validate(pd.DataFrame({
+        "source": SOURCE_CSV, "method": METHOD_CSV, "year": frame["year0"].astype("int64"), "origin": frame["orig"],
+        "destination": frame["dest"], "persons": frame["flow"].astype(float)}), "reconstruction", file=path)
+
+
+def coverage(table: pd.DataFrame) -> pd.DataFrame:
+    """Which territories each reconstruction speaks about, period by period.
+
+    Serbia, Montenegro, Sudan and South Sudan have no estimate before they were told apart; the CSV leaves out small
+    territories. A territory counts as covered in a period when at least one of its flows is not zero.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``source, method, year, territory``, distinct and sorted.
+    """
+    key = ["source", "method", "year"]
+    both = pd.concat([table[[*key, side]].rename(columns={side: "territory"}) for side in ("origin", "destination")])
+    return both.drop_duplicates().sort_values([*key, "territory"], ignore_index=True)

@@ -1,0 +1,69 @@
+"""Meta's estimates of migration between 181 countries, 2019–2022, from the use of Facebook.
+
+``flows_2019_2020.json`` holds the year 2019: {destination: {origin: persons}}, alpha-2 codes. A transition count:
+people who lived in one country before and in another after. The same country on both sides is that country's net
+migration, not a flow.
+"""
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from ..errors import SourceFileError, UnknownTerritoryError
+from ..schema import validate
+from ..territories import from_iso2
+
+SOURCE = "meta"
+REPORTER = "META"  # no office reports these numbers
+CENSORED_BELOW = 50  # persons; smaller flows are left out of the files, so absence is a small number, not a zero
+OUTSIDE = frozenset({"XK"})  # Kosovo
+_NAME = re.compile(r"flows_(\d{4})_(\d{4})\.json$")
+
+
+def read_meta(paths: Iterable[Path]) -> pd.DataFrame:
+    """Flows between countries of every file.
+
+    Parameters
+    ----------
+    paths : files named ``flows_Y_Y+1.json``; each speaks of the calendar year Y.
+
+    Returns
+    -------
+    DataFrame
+        Table ``flow``: reporter ``META``, side both, criterion residence, flow_type transition.
+
+    Raises
+    ------
+    SourceFileError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
+        Naming the file and the corridor.
+    """
+    frames = [_read_year(Path(path)) for path in paths]
+    if not frames:
+        raise SourceFileError(SOURCE, "no file given", "pass the paths of flows_Y_Y+1.json")
+    return validate(pd.concat(frames, ignore_index=True), "flow", file=SOURCE)
+
+
+def _read_year(path: Path) -> pd.DataFrame:
+    match = _NAME.search(path.name)
+    if not match or int(match[2]) != int(match[1]) + 1:
+        raise SourceFileError(path, "name does not tell the year", "name it flows_Y_Y+1.json, as published")
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SourceFileError(path, f"not readable as JSON ({error})", "fetch it again") from error
+    codes = from_iso2()
+    rows = []
+    for destination, origins in table.items():
+        for origin, persons in origins.items():
+            for code in (destination, origin):
+                if code not in codes and code not in OUTSIDE:
+                    raise UnknownTerritoryError(path, f"unknown alpha-2 code {code!r}", "mend it, or declare it in "
+                                                "meta.OUTSIDE", key=f"corridor {origin}-{destination}")
+            if origin != destination and not {origin, destination} & OUTSIDE:
+                rows.append((codes[origin], codes[destination], float(persons)))
+    frame = pd.DataFrame(rows, columns=["origin", "destination", "persons"])
+    frame = frame.assign(source=SOURCE, reporter=REPORTER, side="both", criterion="residence", flow_type="transition",
+                         year=int(match[1]))
+    return validate(frame, "flow", file=path)

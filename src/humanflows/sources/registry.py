@@ -1,0 +1,97 @@
+"""The registry: which source files exist, where they come from and what their bytes must be."""
+import re
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from .. import paths
+from ..errors import SchemaError, SourceFileError
+
+COLUMNS = ["path", "bytes", "sha256", "url", "source", "licence", "vintage"]
+
+
+def registry(file: Path | None = None) -> pd.DataFrame:
+    """Every registered source file, one row each.
+
+    Parameters
+    ----------
+    file : a registry in CSV; default ``data/registry.csv``.
+
+    Returns
+    -------
+    Frame with columns ``path, bytes, sha256, url, source, licence, vintage`` and ``group`` (first folder of the path).
+
+    Raises
+    ------
+    SchemaError, SourceFileError
+        For missing columns, a path that is repeated, absolute or leaves the folder, or a sha256 that is none.
+    """
+    return _read(Path(file or paths.REGISTRY)).copy()
+
+
+@cache
+def _read(file: Path) -> pd.DataFrame:
+    if not file.is_file():
+        raise SourceFileError(file, "registry is missing", "run scripts/build_registry.py, or restore it from git")
+    frame = pd.read_csv(file, keep_default_na=False, dtype={"bytes": "int64"})
+    absent = [c for c in COLUMNS if c not in frame]
+    if absent:
+        raise SchemaError(file, f"registry lacks the columns {absent}", f"give the columns {COLUMNS}")
+    for path in frame["path"]:
+        check_path(path, file)
+    twice = frame["path"].duplicated()
+    if twice.any():
+        raise SchemaError(file, "path registered twice", "keep one row", key=frame.loc[twice.idxmax(), "path"])
+    bad = ~frame["sha256"].str.fullmatch("[0-9a-f]{64}")
+    if bad.any():
+        raise SchemaError(file, "not a sha256", "give 64 hexadecimal digits", key=frame.loc[bad.idxmax(), "path"])
+    frame["group"] = frame["path"].str.split("/").str[0]
+    return frame
+
+
+def check_path(path: str, file="registry") -> str:
+    """Refuse a path that could name anything outside the folder of sources.
+
+    Raises
+    ------
+    SourceFileError
+        For an empty or absolute path, ``..``, a backslash, a drive or a control character.
+    """
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith(("/", "~")) or ".." in parts or re.search(r"[\\:\x00-\x1f]", path):
+        raise SourceFileError(file, f"unsafe path {path!r}", "use a relative path with forward slashes, without '..'",
+                              key=path)
+    return path
+
+
+def files(prefix: str = "", file: Path | None = None) -> list[str]:
+    """Registered paths that lie in a group (``"unhcr"``) or start with a prefix (``"trade/cow"``), sorted.
+
+    Raises
+    ------
+    SourceFileError
+        When nothing is registered there.
+    """
+    known = registry(file)["path"]
+    chosen = known[known.str.startswith(prefix) if "/" in prefix or not prefix else known.str.startswith(prefix + "/")]
+    if chosen.empty:
+        raise SourceFileError(file or paths.REGISTRY, f"no registered file under {prefix!r}", "see data/registry.csv",
+                              key=prefix)
+    return sorted(chosen)
+
+
+def about(path: str, file: Path | None = None) -> dict:
+    """Row of one file as a dictionary.
+
+    Raises
+    ------
+    SourceFileError
+        When the path is not registered.
+    """
+    check_path(path)
+    frame = registry(file)
+    row = frame[frame["path"] == path]
+    if row.empty:
+        raise SourceFileError(path, "not in the registry", f"add it to {file or paths.REGISTRY}", key=path)
+    return row.iloc[0].to_dict()

@@ -1,0 +1,142 @@
+"""Statistics New Zealand, permanent and long-term migration by country of last or next residence, monthly 1978–2016.
+
+Every file gives three citizenship groups: New Zealand citizens, Australian citizens, and the total over all
+citizenships, which contains the other two and all remaining ones. Only that total is read. Files cover different
+months; a calendar year counts where all its twelve months are known (1979–2015).
+
+UN DESA's IMFSC sheet of New Zealand by residence holds the same numbers: the two sources are one witness.
+"""
+import csv
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..errors import DuplicateKeyError, NegativeCountError, SchemaError, SourceFileError
+from ..schema import validate
+from .names import precedes_partner, resolve_names
+
+SOURCE = "statsnz"
+REPORTER = "NZL"
+TITLE = "Permanent & long-term migration by EVERY country of residence and citizenship (Monthly)"
+TOTAL_GROUP = "TOTAL ALL CITIZENSHIPS"
+GROUPS = ("New Zealand Citizen", "Australian Citizen", TOTAL_GROUP)
+MISSING = ".."
+_MONTH = re.compile(r"(\d{4})M(\d{2})$")
+_OUTSIDE = (
+    "OCEANIA", "ASIA", "EUROPE", "AMERICAS", "AFRICA AND THE MIDDLE EAST", "NOT STATED",  # sums and remainders
+    "TOTAL ALL COUNTRIES OF RESIDENCE",
+    "Czechoslovakia", "Germany, Democratic Republic of", "Netherlands Antilles", "Union of Soviet Socialist Republics",
+    "Yemen, Democratic", "Yugoslavia/Serbia and Montenegro",  # states that are no more
+    "Antarctica", "British Indian Ocean Territory", "Christmas Island", "Cocos (Keeling) Islands",
+    "French Southern Territories", "Kosovo", "Norfolk Island", "Pitcairn",
+    "South Georgia and the South Sandwich Islands", "United States Minor Outlying Islands", "Vatican City State",
+)
+NAMES: dict[str, str | None] = {
+    **dict.fromkeys(_OUTSIDE), "China, People's Republic of": "CHN", "Gaza Strip/Palestine/West Bank": "PSE",
+    "Hong Kong (Special Administrative Region)": "HKG", "Macau (Special Administrative Region)": "MAC",
+    "Congo, the Democratic Republic of the": "COD", "Korea, Democratic People's Republic of": "PRK",
+    "Korea, Republic of": "KOR", "Samoa, American": "ASM", "St Maarten (Dutch Part)": "SXM",
+    "Virgin Islands, British": "VGB", "Virgin Islands, United States": "VIR",
+}
+
+
+def read_statsnz(paths: Iterable[Path]) -> pd.DataFrame:
+    """Arrivals in and departures from New Zealand by country of last and next residence, all citizenships.
+
+    Parameters
+    ----------
+    paths : the monthly files; together they must not name a month of a country twice.
+
+    Returns
+    -------
+    DataFrame
+        Table ``flow``: reporter ``NZL``, criterion residence, flow_type movement (intended stay or absence of at least
+        12 months); arrivals are immigration, departures emigration; only years with twelve known months.
+
+    Raises
+    ------
+    SourceFileError, SchemaError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
+        Naming file and row.
+    """
+    months = [read_months(Path(path)) for path in paths]
+    if not months:
+        raise SourceFileError(SOURCE, "no file given", "pass the paths of the monthly files")
+    frame = pd.concat(months, ignore_index=True)
+    twice = frame.duplicated(["name", "year", "month"])
+    if twice.any():
+        row = frame.loc[twice.idxmax()]
+        raise DuplicateKeyError(row["file"], f"{row['name']}, {row['year']}M{row['month']:02d} is in another file too",
+                                "pass each month once", key=f"row {row['row']}")
+    code_of = resolve_names(frame["name"], file=SOURCE, exceptions=NAMES)
+    frame = frame.assign(partner=frame["name"].map(code_of))
+    frame = frame[frame["partner"].notna() & (frame["partner"] != REPORTER)]
+    parts = []
+    for column, side in (("arrivals", "immigration"), ("departures", "emigration")):
+        # min_count: a year with a month missing or withheld is unknown, not small.
+        years = frame.groupby(["partner", "year"])[column].sum(min_count=12).reset_index(name="persons")
+        full = frame.groupby(["partner", "year"])[column].count().to_numpy() == 12
+        years = years[full]
+        here = pd.Series(REPORTER, index=years.index)
+        parts.append(pd.DataFrame({
+            "source": SOURCE, "reporter": REPORTER, "side": side, "criterion": "residence", "flow_type": "movement",
+            "year": years["year"], "origin": years["partner"] if side == "immigration" else here,
+            "destination": here if side == "immigration" else years["partner"], "persons": years["persons"]}))
+        parts[-1] = parts[-1][~precedes_partner(years["partner"], years["year"], years["persons"])]
+    return validate(pd.concat(parts, ignore_index=True), "flow", file=SOURCE)
+
+
+def read_months(path: Path) -> pd.DataFrame:
+    """Monthly numbers of one file for the total over citizenships, before codes.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``file, row`` (1-based)``, name, year, month, arrivals, departures``; NaN is missing.
+
+    Raises
+    ------
+    SourceFileError, SchemaError, NegativeCountError
+        Naming file and row.
+    """
+    try:
+        with open(path, encoding="utf-8", newline="") as handle:
+            lines = list(csv.reader(handle))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceFileError(path, f"not readable as CSV ({error})", "fetch it again") from error
+    if len(lines) < 3 or lines[0][:1] != [TITLE] or lines[1][3:] != ["Arrivals", "Departures"]:
+        raise SchemaError(path, f"first lines {lines[:2]} are not those of the table", f"expected the title {TITLE!r} "
+                          "and the columns Arrivals, Departures", key="row 1")
+    data = pd.DataFrame([(n, *line) for n, line in enumerate(lines[2:], start=3) if len(line) == 5],
+                        columns=["row", "group", "name", "month", "arrivals", "departures"])
+    for label in ("group", "name"):  # written once, on the first row they hold for
+        data[label] = data[label].str.strip().replace("", np.nan).ffill()
+    strange = ~data["group"].isin(GROUPS)
+    if strange.any():
+        raise SchemaError(path, f"unknown citizenship group {data.loc[strange.idxmax(), 'group']!r}",
+                          f"expected one of {', '.join(GROUPS)}", key=f"row {data.loc[strange.idxmax(), 'row']}")
+    data = data[data["group"] == TOTAL_GROUP].reset_index(drop=True)
+    when = data["month"].str.extract(_MONTH)
+    if when.isna().any(axis=None):
+        bad = when.isna().any(axis=1).idxmax()
+        raise SchemaError(path, f"month {data.at[bad, 'month']!r}", "expected YYYYMmm",
+                          key=f"row {data.at[bad, 'row']}")
+    for column in ("arrivals", "departures"):
+        data[column] = _numbers(data[column], data["row"], path)
+    data = data.assign(file=str(path), year=when[0].astype("int64"), month=when[1].astype("int64"))
+    return data[["file", "row", "name", "year", "month", "arrivals", "departures"]]
+
+
+def _numbers(texts: pd.Series, rows: pd.Series, path) -> pd.Series:
+    values = pd.to_numeric(texts.where(texts != MISSING), errors="coerce")
+    wrong = values.isna() & (texts != MISSING)
+    if wrong.any():
+        raise SchemaError(path, f"cell {texts[wrong.idxmax()]!r} is no number", f"expected a number or {MISSING!r}",
+                          key=f"row {rows[wrong.idxmax()]}")
+    if (values < 0).any():
+        at = (values < 0).idxmax()
+        raise NegativeCountError(path, f"negative count {texts[at]}", "mend the row or list it in data/corrections.csv",
+                                 key=f"row {rows[at]}")
+    return values.astype(float)

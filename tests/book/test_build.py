@@ -1,0 +1,90 @@
+"""The real Jupyter Book on a small project: no warnings, nothing loaded from the network, readable mathematics."""
+import shutil
+import subprocess
+
+import pytest
+
+from humanflows import book, paths
+from humanflows.errors import ArtifactError
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.mark.slow
+def test_book_builds_and_a_warning_keeps_the_earlier_one(project):
+    first = book.build_book("twin")
+    page = (paths.HTML / "book" / "index.html").read_text()
+    assert first == paths.HTML / "index.html" and "231 territories forty-two answered" in page
+    notebook = (paths.HTML / "notebooks" / "00_first.html").read_text()
+    assert "Simulated twin" in notebook and "twin 1" in notebook
+    assert book.external_requests(paths.HTML) == []
+    assert (paths.HTML / "mathjax" / "tex-mml-chtml.js").is_file()
+    assert '../_static/../mathjax/tex-mml-chtml.js' in page
+
+    (paths.BOOK / "index.md").write_text("# Start\n\nSee {ref}`nowhere`.\n")
+    with pytest.raises(ArtifactError, match="nowhere"):
+        book.build_html("twin")
+    assert (paths.HTML / "book" / "index.html").read_text() == page
+
+    (paths.BOOK / "index.md").write_text('# Start\n\n<img src="https://example.org/spy.png" alt="spy">\n')
+    with pytest.raises(ArtifactError, match=r"pages load from the network:\nbook/index.html: <img src"):
+        book.build_html("twin")
+    assert (paths.HTML / "book" / "index.html").read_text() == page
+
+
+@pytest.mark.parametrize("text", [
+    '<script src="https://cdn.example/x.js"></script>', '<link rel="stylesheet" href="//cdn.example/x.css">',
+    '<img srcset="https://a.example/1.png 1x">', '<div style="background: url(\'https://a.example/b.png\')">',
+    "<style>@import 'https://fonts.example/f.css';</style>", '<script>load("https://unpkg.com/x/index.js")</script>',
+    '<iframe src="http://a.example/">', '<link rel="preload" href="https://a.example/f.woff2">',
+])
+def test_requests_are_found(tmp_path, text):
+    (tmp_path / "page.html").write_text(f"<html><body>{text}</body></html>")
+    assert len(book.external_requests(tmp_path)) == 1
+
+
+def test_links_are_no_requests(tmp_path):
+    (tmp_path / "page.html").write_text(
+        '<a href="https://example.org/x.js">x</a><link rel="canonical" href="https://example.org/">'
+        '<img src="data:image/png;base64,AAAA"><img src="_images/a.png"><svg xmlns="http://www.w3.org/2000/svg"/>'
+        '<script type="application/json">{"license": "https://creativecommons.org/licenses/by/4.0/"}</script>')
+    (tmp_path / "a.css").write_text("a { background: url(data:image/svg+xml;base64,AAAA) } b { src: url(f.woff) }")
+    assert book.external_requests(tmp_path) == []
+
+
+def test_style_sheets_are_searched(tmp_path):
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "a.css").write_text("@font-face { src: url(https://fonts.example/f.woff2) }")
+    assert book.external_requests(tmp_path) == ["_static/a.css: https://fonts.example/f.woff2"]
+
+
+def built():
+    if not (paths.HTML / "index.html").is_file():
+        pytest.skip("the book of this checkout is not built: make test builds it first")
+    return paths.HTML
+
+
+def test_built_book_loads_nothing_from_the_network():
+    assert book.external_requests(built()) == []
+
+
+def test_built_book_has_every_page_of_the_table_of_contents():
+    html = built()
+    for name in book.notebooks():
+        assert (html / "notebooks" / f"{name.stem}.html").is_file()
+    for page in paths.BOOK.glob("*.md"):
+        text = (html / "book" / f"{page.stem}.html").read_text(encoding="utf-8")
+        assert "{{" not in text.split("<article")[1].split("</article>")[0] and "<!-- generated" not in text
+
+
+def test_mathematics_is_drawn_without_a_network(tmp_path):
+    page = built() / "book" / "methods.html"
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        pytest.skip("no browser on this machine (looked for " + ", ".join(BROWSERS) + ")")
+    command = [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+               "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path}", "--virtual-time-budget=10000",
+               "--dump-dom", page.as_uri()]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert result.stdout.count("<mjx-container") > 20, result.stderr[-2000:]
+    assert "mjx-merror" not in result.stdout and "$$" not in result.stdout.split("<article")[1].split("</article>")[0]

@@ -1,0 +1,66 @@
+"""Every command says what it does, where and for how long; input errors are one line, not a traceback."""
+import sys
+import types
+
+import pytest
+from typer.testing import CliRunner
+
+from humanflows import cli
+from humanflows.errors import ConfigError
+
+STEPS = ("harmonise", "train", "estimate", "validate", "release")
+
+
+def run(*words):
+    return CliRunner().invoke(cli.app, list(words))
+
+
+@pytest.fixture
+def pipeline(monkeypatch):
+    """Stand in for the pipeline and remember with what configuration each step was called."""
+    called = {}
+    module = types.ModuleType("humanflows.pipeline")
+    for step in STEPS:
+        setattr(module, step, lambda config, step=step: called.setdefault(step, config) and f"artifacts/{step}")
+    monkeypatch.setitem(sys.modules, "humanflows.pipeline", module)
+    monkeypatch.setattr("humanflows.pipeline", module, raising=False)
+    return called
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_step_runs_with_its_profile_and_settings(pipeline, step):
+    result = run(step, "--profile", "world", "--set", "train.epochs=7", "--set", "seed=3", "--set", "train.device=cpu")
+    assert result.exit_code == 0, result.output
+    config = pipeline[step]
+    assert (config.profile, config.seed, config.train.epochs) == ("world", 3, 7)
+    assert "world, seed 3" in result.output and " on cpu" in result.output
+    assert f"artifacts/{step}" in result.output and "done in" in result.output
+
+
+def test_pipeline_has_every_step_that_the_command_calls():
+    from humanflows import pipeline
+
+    assert [s for s in STEPS if not callable(getattr(pipeline, s, None))] == []
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("train", "--set", "train.epoch=7"), "did you mean 'train.epochs'"),
+    (("train", "--set", "epochs"), "write it as key=value"),
+    (("train", "--set", "train=3", "--set", "train.epochs=3"), "both a value and a group"),
+    (("harmonise", "--profile", "mars"), "use one of the profiles twin, world"),
+    (("notebooks", "--only", "77"), "no notebook's name begins with '77'"),
+    (("fetch", "nothing/like/this"), "no file's path begins with"),
+    (("report", "--profile", "twin", "--nonsense"), "No such option"),
+])
+def test_errors_are_plain(pipeline, words, said):
+    result = run(*words)
+    assert result.exit_code != 0
+    assert said in " ".join(result.output.replace("│", " ").split())
+    assert "Traceback" not in result.output
+
+
+def test_settings_are_typed():
+    assert cli.parse_settings(["train.epochs=5", "train.compile=false", "seed=2", "train.learning_rate=0.004"]) == {
+        "train": {"epochs": 5, "compile": False, "learning_rate": 0.004}, "seed": 2}
+    with pytest.raises(ConfigError):
+        cli.parse_settings(["=3"])

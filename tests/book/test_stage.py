@@ -1,0 +1,169 @@
+"""What staging adds: banner, facts, generated parts; and what it takes away."""
+import json
+
+import nbformat
+import pytest
+import yaml
+
+from humanflows import artifacts, book, paths
+from humanflows.config import load_config
+from humanflows.errors import ArtifactError, ConfigError
+
+from .conftest import write_notebook
+
+
+def pretend_executed(name, profile="twin"):
+    """Put a notebook where executed ones are, as papermill would leave it, without running it."""
+    source = nbformat.read(paths.NOTEBOOKS / name, 4)
+    cell = nbformat.v4.new_code_cell(f'profile = "{profile}"\nseed = 1', metadata={"tags": ["injected-parameters"]})
+    source.cells.insert(2, cell)
+    source.metadata["papermill"] = {"input_path": "/somewhere/secret.ipynb"}
+    target = paths.EXECUTED / profile / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(source, target)
+    artifacts.write_manifest(target, made_by="test", inputs={}, profile=profile, seconds=1.5, seed=1,
+                             parameters={"profile": profile, "seed": 1})
+    return target
+
+
+@pytest.fixture
+def executed(project):
+    for profile in ("twin", "world"):
+        for name in ("00_first.ipynb", "01_second.ipynb"):
+            pretend_executed(name, profile)
+    return project
+
+
+@pytest.mark.parametrize(("profile", "css", "other"), [("twin", "simulated", "real"), ("world", "real", "simulated")])
+def test_banner_follows_the_manifest_below_the_title(executed, profile, css, other):
+    staged = nbformat.read(book.stage(profile) / "notebooks" / "00_first.ipynb", 4)
+    lines = staged.cells[0].source.splitlines()
+    assert lines[0] == "# A title" and lines[2].startswith("::::{admonition}") and lines[3] == f":class: {css}"
+    assert f":class: {other}" not in lines and lines[-1] == "Some prose."
+    assert "admonition" not in (paths.NOTEBOOKS / "00_first.ipynb").read_text()
+
+
+def test_injected_parameters_show_only_where_they_differ(executed):
+    def cells(profile):
+        return [c.source for c in nbformat.read(book.stage(profile) / "notebooks" / "00_first.ipynb", 4).cells]
+
+    assert len(cells("twin")) == 3
+    assert len(cells("world")) == 4 and 'profile = "world"' in cells("world")[2]
+
+
+def test_folders_of_this_machine_do_not_get_into_the_book(executed):
+    assert "secret" not in (book.stage() / "notebooks" / "00_first.ipynb").read_text()
+
+
+def test_facts_become_substitutions(executed):
+    config = yaml.safe_load((book.stage() / "_config.yml").read_text())
+    facts = config["sphinx"]["config"]["myst_substitutions"]
+    assert facts["answer"] == "forty-two answered" and facts["territories"] == "231"
+    assert facts["first_year"] == str(load_config("world").first_year)
+
+
+def test_unknown_fact_stops_the_build(executed):
+    (paths.BOOK / "made.md").write_text("# Made\n\nAbout {{ anwser }} of them.\n")
+    with pytest.raises(ConfigError, match=r"made.md: unknown fact 'anwser'.*did you mean 'answer'"):
+        book.stage()
+
+
+def test_substitutions_in_code_are_text(executed):
+    page = "`{{ a }}` and {{ b }}\n\n```bash\necho {{ c }}\n```\n\n```{note}\n{{ d }}\n```\n"
+    assert book.used_facts(page) == ["b", "d"]
+
+
+@pytest.mark.parametrize("facts", [{"answer": 42}, {"the answer": "42"}])
+def test_facts_are_named_strings(executed, facts):
+    (paths.RELEASE / "facts.json").write_text(json.dumps(facts))
+    with pytest.raises(ConfigError, match="must be an identifier with a string"):
+        book.stage()
+
+
+def test_unknown_generated_part(executed):
+    (paths.BOOK / "made.md").write_text("# Made\n\n<!-- generated: weather -->\n")
+    with pytest.raises(ConfigError, match=r"unknown generated part 'weather'.*build_report"):
+        book.stage()
+
+
+def test_missing_executed_notebook_names_the_step(executed):
+    (paths.EXECUTED / "twin" / "01_second.ipynb").unlink()
+    with pytest.raises(ArtifactError, match=r"01_second.ipynb.*make notebooks PROFILE=twin"):
+        book.stage()
+
+
+def test_executed_notebook_without_manifest(executed):
+    artifacts.manifest_path(paths.EXECUTED / "twin" / "01_second.ipynb").unlink()
+    with pytest.raises(ArtifactError, match="no manifest"):
+        book.stage()
+
+
+def test_notebook_without_title(executed):
+    write_notebook(paths.NOTEBOOKS, "00_first.ipynb", title="No title")
+    pretend_executed("00_first.ipynb")
+    with pytest.raises(ConfigError, match="does not begin with a title"):
+        book.stage()
+
+
+def test_report_has_every_manifest(executed):
+    artifact = paths.artifacts("twin") / "panel.nc"
+    artifact.parent.mkdir(parents=True)
+    artifact.write_bytes(b"panel")
+    artifacts.write_manifest(artifact, made_by="harmonise", inputs={"a": 1}, profile="twin", seed=7, device="cuda",
+                             seconds=12.34)
+    text = book.build_report("twin")
+    row = next(line for line in text.splitlines() if "panel.nc" in line)
+    assert "| 7 | cuda | 12.3 |" in row and artifacts.sha256(artifact)[:8] in row
+    for name in ("00_first.ipynb", "01_second.ipynb", "facts.json", "jupyter-book", "torch"):
+        assert name in text
+    assert "Made with profile `world`" in text
+
+
+def test_release_must_name_its_profile(project):
+    (paths.RELEASE / "manifest.json").write_text("{}")
+    with pytest.raises(ArtifactError, match="names no profile"):
+        book.release_profile()
+
+
+def test_scores_are_written_one_table_per_set(project):
+    (paths.RELEASE / "scores.csv").write_text(
+        "collection,side,criterion,horizon,peer,n,r,log_r,abs_log_error,cpc,log_bias,within_r\n"
+        "somewhere,immigration,residence,annual,humanflows,1234,0.91,0.8765,1.2,0.7,-0.1,0.5\n"
+        "somewhere,immigration,residence,annual,gravity,1234,0.5,0.5,2,0.3,0.2,\n"
+        "somewhere,emigration,residence,annual,gravity,99,0.4,0.4,2,0.3,0.2,0.1\n")
+    text = book.scores_part()
+    assert text.count("| estimates |") == 2 and "**somewhere, immigration, residence, annual**" in text
+    assert "| humanflows | 1,234 | 0.910 | 0.876 | 1.200 | 0.700 | -0.10 | 0.50 |" in text
+    assert "| gravity | 1,234 | 0.500 | 0.500 | 2.000 | 0.300 | 0.20 | – |" in text
+
+
+def test_scores_with_a_missing_column(project):
+    (paths.RELEASE / "scores.csv").write_text("collection,side,criterion,horizon,peer,n\n")
+    with pytest.raises(ArtifactError, match=r"lacks the columns \['r', 'log_r'"):
+        book.scores_part()
+
+
+def test_table_keeps_bars_and_lines_inside_a_cell():
+    table = book.markdown_table([{"a": "x|y\nz", "b": None}], {"a": "A", "b": "B"})
+    assert table.splitlines() == ["| A | B |", "|---|---|", "| x\\|y z |  |"]
+
+
+def test_title_figure_is_the_best_there_is(project):
+    with pytest.raises(ArtifactError, match="no title figure"):
+        book.title_figure()
+    (paths.BOOK / "_static" / "title.svg").write_text("<svg/>")
+    assert "_static/title.svg" in book.title_figure()
+    (paths.RELEASE / "figures" / "title.png").write_bytes(b"x")
+    assert "../data/release/figures/title.png" in book.title_figure()
+
+
+def test_every_source_of_the_catalogue_is_listed_with_its_files():
+    from humanflows.sources.catalogue import SOURCES
+    from humanflows.sources.registry import registry
+
+    text = book.sources_part()
+    table = registry().set_index("path")
+    for name, source in SOURCES.items():
+        assert f"(source-{name.replace('_', '-')})=" in text and source.title in text
+        for path in source.files:
+            assert f"| `{path}` |" in text and table.at[path, "sha256"] in text

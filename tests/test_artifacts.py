@@ -1,0 +1,143 @@
+"""Artifacts: whole or not at all, readable by all, and fresh only if made from the same things."""
+import hashlib
+import json
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from humanflows import artifacts
+from humanflows.errors import ArtifactError
+
+
+def names(folder):
+    return sorted(p.name for p in Path(folder).iterdir())
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    target = tmp_path / "a.txt"
+    artifacts.write_text(target, "old")
+    with pytest.raises(RuntimeError, match="cut off"), artifacts.atomic(target) as temporary:
+        temporary.write_text("half of the ne")
+        raise RuntimeError("cut off")
+    assert target.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_nobody_sees_a_file_before_it_is_whole(tmp_path):
+    target = tmp_path / "deep" / "er" / "a.nc"
+    with artifacts.atomic(target) as temporary:
+        assert temporary.parent == target.parent and temporary.suffix == ".nc"  # same file system: the rename is atomic
+        temporary.write_bytes(b"new")
+        assert not target.exists()
+    assert target.read_bytes() == b"new"
+    assert names(target.parent) == ["a.nc"]
+
+
+@pytest.mark.parametrize(("mask", "expected"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_permissions_are_those_of_any_new_file(tmp_path, mask, expected):
+    before = os.umask(mask)
+    try:
+        artifacts.write_text(tmp_path / "a.txt", "text")
+        assert os.umask(mask) == mask  # and the process keeps its mask
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == expected
+
+
+def test_sha256_and_text(tmp_path):
+    text = "Zürich → Dār\n" * 10_000
+    target = artifacts.write_text(tmp_path / "a.txt", text)
+    assert artifacts.sha256(target) == hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def test_netcdf_round_trip_with_attributes(tmp_path):
+    flow = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    dataset = xr.Dataset({"flow": (("year", "origin", "destination"), flow, {"units": "persons"}), "scalar": 3.0},
+                         coords={"year": [1990, 1991], "origin": ["AFG", "DEU", "ZWE"]}, attrs={"profile": "twin"})
+    target = artifacts.write_netcdf(dataset, tmp_path / "flows.nc")
+    with xr.open_dataset(target, engine="h5netcdf") as back:
+        xr.testing.assert_identical(back.load(), dataset)
+        assert back.flow.dtype == np.float32
+        assert back.flow.encoding["complevel"] == 4
+    assert names(tmp_path) == ["flows.nc"]
+
+
+def test_digests_depend_on_content_alone():
+    assert artifacts.digest({"a": 1, "b": [2]}) == artifacts.digest({"b": [2], "a": 1})
+    values = [({"a": 1},), ({"a": 1.5},), ({"a": "1"},), ({"b": 1},), ({"a": 1}, None), ([1, 2],), ([2, 1],)]
+    assert len({artifacts.digest(*v) for v in values}) == len(values)
+
+
+def test_code_digest_follows_the_source(tmp_path, monkeypatch):
+    package = tmp_path / "humanflows"
+    (package / "model").mkdir(parents=True)
+    (package / "model" / "network.py").write_text("x = 1\n")
+    (package / "schema.py").write_text("y = 1\n")
+    monkeypatch.setattr(artifacts, "__file__", str(package / "artifacts.py"))
+    both = artifacts.code_digest("model", "schema.py")
+    assert both == artifacts.code_digest("schema.py", "model")
+    only_schema = artifacts.code_digest("schema.py")
+    (package / "model" / "network.py").write_text("x = 2\n")
+    assert artifacts.code_digest("model", "schema.py") != both
+    assert artifacts.code_digest("schema.py") == only_schema
+    changed = artifacts.code_digest("model")
+    (package / "model" / "extra.py").write_text("")
+    assert artifacts.code_digest("model") != changed
+    for absent in ("modle", "modle.py"):
+        with pytest.raises(FileNotFoundError, match="modle"):
+            artifacts.code_digest("model", absent)
+
+
+INPUTS = {"config": "c0ffee", "code": "f00d", "files": {"a.csv": "123"}}
+
+
+@pytest.fixture
+def made(tmp_path):
+    target = artifacts.write_text(tmp_path / "flows.csv", "1,2\n")
+    artifacts.write_manifest(target, made_by="build", inputs=INPUTS, profile="twin", seed=1, seconds=0.5, rows=1)
+    return target
+
+
+def test_manifest_says_what_made_it(made):
+    file = artifacts.manifest_path(made)
+    assert file.name == "flows.csv.manifest.json" and names(made.parent) == ["flows.csv", file.name]
+    manifest = artifacts.read_manifest(made)
+    assert manifest == json.loads(file.read_text(encoding="utf-8"))
+    assert manifest["sha256"] == hashlib.sha256(b"1,2\n").hexdigest()
+    assert manifest["inputs"] == INPUTS and manifest["rows"] == 1 and manifest["seed"] == 1
+    assert {"python", "torch", "numpy", "pandas", "xarray"} <= set(manifest["versions"])
+    assert list(artifacts.manifests(made.parent)) == [manifest]
+
+
+def test_fresh_for_the_same_inputs_only(made):
+    assert artifacts.is_fresh(made, INPUTS)
+    assert artifacts.is_fresh(made, dict(reversed(INPUTS.items())))
+    for other in ({**INPUTS, "config": "c0ffef"}, {**INPUTS, "files": {"a.csv": "124"}}, {**INPUTS, "more": 1},
+                  {"config": "c0ffee"}, {}):
+        assert not artifacts.is_fresh(made, other)
+
+
+def test_without_manifest_or_file_nothing_is_fresh(made):
+    text = artifacts.manifest_path(made).read_text()
+    artifacts.manifest_path(made).unlink()
+    assert artifacts.read_manifest(made) is None and not artifacts.is_fresh(made, INPUTS)
+    artifacts.manifest_path(made).write_text(text)
+    made.unlink()
+    assert not artifacts.is_fresh(made, INPUTS)
+
+
+def test_a_file_that_is_not_the_one_its_manifest_describes_is_stale(made):
+    artifacts.write_text(made, "of a later run that was cut off before its manifest\n")
+    assert not artifacts.is_fresh(made, INPUTS)
+
+
+def test_require_names_the_step_that_is_missing(made):
+    assert artifacts.require(made, "humanflows build") == made
+    made.unlink()
+    with pytest.raises(ArtifactError, match="run humanflows build first") as caught:
+        artifacts.require(made, "humanflows build")
+    assert caught.value.file == str(made)
