@@ -39,12 +39,13 @@ notebooks: $(READY)  ## Run the stale notebooks only
 refresh: $(READY)  ## Run every notebook again, fresh or not, and build the book
 	$(BIN)/humanflows book --profile $(PROFILE) --refresh
 
-# The summary of pytest is the last line. The notebooks' committed, rounded outputs are compared by nbval.
+# The summary of pytest is the last line. The notebooks' committed, rounded outputs are compared by nbval. Two workers
+# with one thread each: on two cores more threads only wait for one another.
 test: $(READY)  ## Lint, floors, book of the twin, unit tests and notebooks
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/humanflows book --profile twin
-	$(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-current-env \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests notebooks --nbval-lax --nbval-current-env \
 	    --nbval-sanitize-with tests/nbval_sanitize.cfg --numprocesses 2 --dist loadscope
 
 serve:  ## Read the book at http://localhost:8000 (PORT=8000)

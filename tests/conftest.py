@@ -2,6 +2,7 @@
 import pytest
 
 from humanflows import paths
+from humanflows.config import Config, ModelConfig, SplitConfig, TrainConfig, TwinConfig, TwinPeopleConfig
 
 
 @pytest.fixture
@@ -15,3 +16,44 @@ def source_file():
         pytest.skip(f"the real source file {name} is not on this machine (neither mirrored nor downloaded)")
 
     return find
+
+
+@pytest.fixture(scope="session")
+def small_config() -> Config:
+    """A world of nine territories and fourteen years, and a model that trains in seconds."""
+    return Config(
+        last_year=2003, twin=TwinConfig(territories=9, reporters=6, people=TwinPeopleConfig(burn_in=15)),
+        split=SplitConfig(validation_share=0.2), model=ModelConfig(hidden=8, width=24, embedding=4),
+        train=TrainConfig(epochs=4, validate_every=1, checkpoint_every=2, compile=False, device="cpu"))
+
+
+@pytest.fixture(scope="session")
+def small_world(small_config):
+    """What happened in the small world."""
+    from humanflows.twin.world import simulate
+
+    return simulate(small_config.twin, small_config.years)
+
+
+@pytest.fixture(scope="session")
+def small_tables(small_world, small_config):
+    """What its offices publish."""
+    from humanflows.twin.observe import observe
+
+    return observe(small_world, small_config.twin)
+
+
+@pytest.fixture(scope="session")
+def small_panel(small_tables, small_world, small_config):
+    """The panel of the small world; copy it before changing it."""
+    from humanflows.panel.harmonise import harmonise
+
+    return harmonise(small_tables, small_world.territories, small_config.years)
+
+
+@pytest.fixture(scope="session")
+def small_splits(small_panel, small_config):
+    """Splits of its corridors."""
+    from humanflows.panel.splits import make_splits
+
+    return make_splits(small_panel, small_config.split)

@@ -41,6 +41,13 @@ def write_text(target: Path, text: str) -> Path:
     return Path(target)
 
 
+def write_bytes(target: Path, content: bytes) -> Path:
+    """Write bytes atomically."""
+    with atomic(target) as temporary:
+        temporary.write_bytes(content)
+    return Path(target)
+
+
 def write_netcdf(dataset, target: Path, compress: int = 4) -> Path:
     """Write an xarray Dataset atomically as compressed NetCDF 4 (netcdf4)."""
     encoding = {name: {"zlib": True, "complevel": compress, "shuffle": True}

@@ -341,7 +341,7 @@ def sources_part() -> str:
 
 
 def _period(source) -> str:
-    return "fixed" if source.first_year is None else f"{source.first_year}–{source.last_year}"
+    return "fixed" if source.first_year is None else f"{source.first_year}–\N{WORD JOINER}{source.last_year}"
 
 
 def _one_source(source, table: pd.DataFrame) -> str:
@@ -378,8 +378,8 @@ def _report_table(manifests: list[dict], columns: dict) -> str:
     rows = []
     for m in manifests:
         row = dict(m)
-        row |= {"artifact": f"`{m['artifact']}`", "sha256": f"`{m['sha256'][:8]}`",
-                "inputs_digest": f"`{m['inputs_digest'][:8]}`",
+        row |= {"artifact": f"`{m['artifact'].removesuffix('.ipynb')}`", "sha256": f"`{m['sha256'][:7]}`",
+                "inputs_digest": f"`{m['inputs_digest'][:7]}`",
                 "made_at": str(m["made_at"])[:10].replace("-", "\N{NON-BREAKING HYPHEN}")}
         row["seconds"] = "" if m.get("seconds") is None else f"{float(m['seconds']):,.1f}"
         rows.append(row)

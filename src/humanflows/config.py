@@ -181,6 +181,7 @@ class LossConfig:
     net_migration: float = 1.0
     flow: float = 1.0
     change: float = 0.5          # change over time within a corridor
+    total: float = 0.1           # what a witness says of a place and year over all its corridors
     reconstruction: float = 0.2  # five-year reconstructions, mid-year to mid-year
     bias_ridge: float = 0.05     # shrinkage of witnesses' multiplicative biases
 

@@ -211,10 +211,35 @@ def read_scores(config: Config, name: str = "scores"):
 
 
 def release(config: Config) -> Path:
-    """Results of a run, compact, into data/release: estimates, weights, scores, figures, facts."""
-    from .results.release import write_release
+    """Results of a run, compact, into data/release: estimates, weights, scores, figures, facts, and their manifest.
 
-    return write_release(config)
+    Raises
+    ------
+    ArtifactError
+        When a step of the chain has not been run; nothing is written then.
+    """
+    import pandas as pd
+
+    from . import paths
+    from .plotting.release import draw_release
+    from .results import release as released
+
+    for path, step in ((estimates_path(config), "estimate"), (scores_path(config), "validate"),
+                       (history_path(config), "train")):
+        artifacts.require(path, step)
+    started = time.perf_counter()
+    estimates, panel, splits = load_estimates(config), open_panel(config), open_splits(config)
+    tables = {t: read_scores(config, t) for t in released.TABLES}
+    history = pd.read_csv(history_path(config))
+    made = artifacts.read_manifest(member_path(config)) or {}
+    released.write_results(paths.RELEASE, estimates, tables, history, splits, member_path(config))
+    draw_release(paths.RELEASE / "figures", estimates, panel, splits, tables, history,
+                 read_peers(config, panel, splits))
+    facts = released.build_facts(estimates, tables, panel, float(made.get("training_seconds") or 0))
+    released.write_facts(paths.RELEASE, facts)
+    file = released.write_manifest(paths.RELEASE, config, made.get("inputs", {}))
+    print(f"release: {paths.RELEASE.name} written in {time.perf_counter() - started:.1f} s", flush=True)
+    return file
 
 
 def run_all(config: Config, *, refresh: bool = False) -> None:

@@ -27,8 +27,8 @@ def year(y, arrivals=10, departures=1, months=range(1, 13)):
 
 
 def test_years_are_whole_and_groups_are_not_added(write):
-    first = write({"ASIA": year(2001), "Japan": {**year(2001), **year(2002, months=range(1, 7))}, "New Zealand": year(2001),
-                   "TOTAL ALL COUNTRIES OF RESIDENCE": year(2001)})
+    first = write({"ASIA": year(2001), "Japan": {**year(2001), **year(2002, months=range(1, 7))},
+                   "New Zealand": year(2001), "TOTAL ALL COUNTRIES OF RESIDENCE": year(2001)})
     second = write({"Japan": year(2002, months=range(7, 12))}, "b.csv")  # December lacks
     table = read_statsnz([first, second])
     rows = {(r.side, r.year, r.origin, r.destination): r.persons for r in table.itertuples()}
@@ -54,7 +54,7 @@ def test_bad_rows_are_named(write):
         read_statsnz([write({"Japan": {"2001M01": (-1, 2)}})])
     with pytest.raises(SchemaError, match="'many'"):
         read_statsnz([write({"Japan": {"2001M01": ("many", 2)}})])
-    with pytest.raises(SchemaError, match="'January'.*row"):
+    with pytest.raises(SchemaError, match=r"'January'.*row"):
         read_statsnz([write({"Japan": {"January": (1, 2)}})])
     with pytest.raises(SchemaError, match="group 'Martian'"):
         read_statsnz([write({"Japan": year(2001)}, groups=("Martian",))])

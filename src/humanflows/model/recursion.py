@@ -75,6 +75,26 @@ class FlowModel(nn.Module):
             stocks.append(step.stock_next)
         return Trajectory(*(torch.stack(x) for x in (flows, arrivals, departures, stocks)))
 
+    @torch.no_grad()
+    def year(self, position: int) -> tuple[Tensor, accounting.Hazards]:
+        """Stock on 1 January [birthplace, residence] and log-hazards of one year, by its position.
+
+        From these the flows of any birthplace, origin or destination follow on demand, without the N³ table:
+        ``accounting.flow_by_birthplace(stock, hazards, model.death_rate[position], birthplace=i)``.
+
+        Raises
+        ------
+        IndexError
+            For a position outside the years of the panel.
+        """
+        if not 0 <= position < self.years:
+            raise IndexError(f"year position {position} is outside 0–{self.years - 1}")
+        stock = self.stock_initial
+        for t, hazards in self._years(self.unilateral, lambda: stock):
+            if t == position:
+                return stock, hazards
+            stock = self.account(stock, hazards, self.births[t], self.death_rate[t], self.diagonal).stock_next
+
     def _years(self, unilateral, current):
         """Yield (year position, hazards) in order; ``current()`` gives the stock on 1 January of that year."""
         often = torch.zeros(len(self.often_flat), self.cell.hidden, device=self.births.device)

@@ -109,7 +109,7 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
     started, before = time.perf_counter(), state.seconds
     last = min(settings.epochs, stop_after or settings.epochs)
     bar = tqdm(total=settings.epochs, initial=state.epoch, unit="epoch", disable=not progress, mininterval=2,
-               desc=f"training seed {config.seed} on {device.type}")
+               ncols=100, desc=f"training seed {config.seed} on {device.type}")
     while state.epoch < last and not state.exhausted(settings.patience):
         for group in optimiser.param_groups:
             group["lr"] = _learning_rate(settings, state.epoch)

@@ -43,7 +43,6 @@ class Witnesses(nn.Module):
         self.collections, self.collection_of = _collections(panel)
         self.log_bias = nn.Parameter(torch.zeros(panel.sizes["witness"]))
         self.collection_bias = nn.Parameter(torch.zeros(len(self.collections)))
-        self.reconstruction_bias = nn.Parameter(torch.zeros(()))
         self._observations(panel, mask)
         self._stocks(panel)
         self._net_migration(panel)
@@ -78,6 +77,12 @@ class Witnesses(nn.Module):
         change = np.log1p(persons) - mean_log[series]
         change_spread = np.average(change**2, weights=change_weight) if moving.any() else 1.0
         weight = (share / np.maximum(size, 1))[collection]
+        # what one witness says in a year of all corridors of one place: the level, which log errors leave too low
+        place = np.where(side == "emigration", o, d)
+        _, office_year = np.unique((w * n + place) * years + y, return_inverse=True)
+        office_total = np.bincount(office_year, persons)
+        office_weight = np.bincount(office_year, weight)
+        office_weight /= max(office_weight.sum(), 1e-12)
         change_weight = change_weight * weight
         change_weight /= max(change_weight.sum(), 1e-12) * change_spread
         self._keep(obs_position=position, obs_persons=persons, obs_witness=w, obs_collection=collection,
@@ -85,7 +90,9 @@ class Witnesses(nn.Module):
                    obs_root_weight=(weight / spread_root[collection]).astype(np.float32),
                    obs_log_weight=(weight / spread_log[collection]).astype(np.float32),
                    obs_series=series, series_length=length.astype(np.float32), obs_change=change.astype(np.float32),
-                   obs_change_weight=change_weight.astype(np.float32))
+                   obs_change_weight=change_weight.astype(np.float32), obs_office_year=office_year,
+                   office_log=np.log1p(office_total).astype(np.float32),
+                   office_weight=office_weight.astype(np.float32))
 
     def _stocks(self, panel):
         """Levels of every revision at mid-year, and differences within a revision between successive figures."""
@@ -115,7 +122,11 @@ class Witnesses(nn.Module):
         self.net_spread = float(self.net_root.var())
 
     def _reconstruction(self, panel, corridors):
-        """Five-year reconstructions (pseudo-Bayes), mid-year to mid-year, one shared bias."""
+        """Five-year reconstructions (pseudo-Bayes), mid-year to mid-year.
+
+        They have no bias to learn: five-year transitions are at most what five years of moves add up to, and they are
+        the only witness of the level where no office reports.
+        """
         self.has_reconstruction = "reconstruction" in panel
         if not self.has_reconstruction:
             return
@@ -148,6 +159,9 @@ class Witnesses(nn.Module):
         mean = torch.zeros_like(self.series_length).index_add_(0, self.obs_series, log) / self.series_length
         terms["change"] = ((log - mean[self.obs_series] - self.obs_change) ** 2) @ self.obs_change_weight
 
+        total = torch.zeros_like(self.office_log).index_add_(0, self.obs_office_year, predicted)
+        terms["total"] = ((torch.log1p(total) - self.office_log) ** 2) @ self.office_weight
+
         middle = (0.5 * (run.stock[1:] + run.stock[:-1])).reshape(-1)
         stock = middle[self.stock_position]
         terms["stock"] = 0.5 * (((torch.sqrt(stock + 0.1) - self.stock_root) ** 2).mean() / self.stock_spread[0]
@@ -159,14 +173,12 @@ class Witnesses(nn.Module):
         terms["net_migration"] = ((signed_sqrt(net) - self.net_root) ** 2).mean() / self.net_spread
         if self.has_reconstruction:
             terms["reconstruction"] = self._reconstruction_term(run)
-        terms["bias"] = (self.collection_bias**2).sum() + (self.log_bias**2).mean() * 5 \
-            + 0.1 * self.reconstruction_bias**2
+        terms["bias"] = (self.collection_bias**2).sum() + (self.log_bias**2).mean() * 5
         return terms
 
     def _reconstruction_term(self, run):
         flow = run.flow.reshape(len(run.flow), -1)[:, self.corridor_flat]
         sums = torch.stack([0.5 * flow[s] + flow[s + 1:s + 5].sum(0) + 0.5 * flow[s + 5] for s in self.periods])
-        sums = sums * torch.exp(self.reconstruction_bias)
         root, log = self.reconstruction_spread
         return 0.5 * (((torch.sqrt(sums + 0.1) - self.reconstruction_root) ** 2).mean() / root
                       + ((torch.log1p(sums) - self.reconstruction_log) ** 2).mean() / log)
@@ -174,7 +186,7 @@ class Witnesses(nn.Module):
     def loss(self, terms: dict[str, Tensor]) -> Tensor:
         """Weighted sum of the terms."""
         c = self.config
-        weights = {"flow": c.flow, "change": c.change, "stock": c.stock, "stock_difference": c.stock_difference,
+        weights = {"flow": c.flow, "change": c.change, "total": c.total, "stock": c.stock, "stock_difference": c.stock_difference,
                    "net_migration": c.net_migration, "reconstruction": c.reconstruction, "bias": c.bias_ridge}
         return sum(weights[k] * v for k, v in terms.items())
 

@@ -5,6 +5,7 @@ Only covariates, demography and displacement enter; no reported flow does, so no
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from ..territories import region_of
@@ -129,6 +130,7 @@ def _dynamic_features(panel) -> dict:
     arriving = panel.displaced_flow.values if "displaced_flow" in panel else zero
     trade = np.log1p(np.nan_to_num(panel.trade.values) / 1e3) if "trade" in panel else zero
     eu = np.nan_to_num(panel.eu_member.values)
+    stock, growth, unknown = stock_course(panel)
     # Logs of counts are divided by a fixed number so that zero stays zero: a corridor without refugees says nothing.
     return {
         "log_displaced": np.log1p(earlier) / 5,
@@ -139,4 +141,32 @@ def _dynamic_features(panel) -> dict:
         "log_trade": trade / 10,
         "log_trade_back": trade.transpose(0, 2, 1) / 10,
         "both_eu": eu[:, :, None] * eu[:, None, :],
+        "log_counted_stock": np.log1p(stock) / 5,
+        "log_counted_stock_back": np.log1p(stock.transpose(0, 2, 1)) / 5,
+        "stock_growth": _signed_log(growth) / 5,
+        "stock_growth_back": _signed_log(growth.transpose(0, 2, 1)) / 5,
+        "stock_unknown": np.broadcast_to(unknown, shape),
     }
+
+
+def stock_course(panel: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counted stocks at the middle of every year and their growth during it, by interpolation between the counts.
+
+    Stock-to-flow methods live on this growth; here it is one feature among others. Stocks are never held out.
+
+    Returns
+    -------
+    stock, growth : [year, birthplace, residence] persons and persons a year; 0 where no figure is known.
+    unknown : [birthplace, residence] bool, no figure in any year.
+    """
+    counted = best_stock(panel).astype(np.float64)
+    n = counted.shape[1]
+    np.einsum("tii->ti", counted)[:] = 0.0
+    series = pd.DataFrame(counted.reshape(len(counted), -1), index=panel.stock_year.values)
+    unknown = series.isna().all().to_numpy().reshape(n, n)
+    known = series.interpolate(method="index", limit_direction="both").fillna(0.0)
+    years = panel.year.values
+    stock = known.reindex(known.index.union(years)).interpolate(method="index", limit_direction="both").loc[years]
+    growth = np.gradient(stock.to_numpy(), years, axis=0)  # at a count: the mean of the growth before and after
+    shape = (len(years), n, n)
+    return stock.to_numpy().reshape(shape).astype(np.float32), growth.reshape(shape).astype(np.float32), unknown

@@ -106,8 +106,8 @@ def _territory_series(frame, territories, years, about) -> dict:
         if variable in REQUIRED and np.isnan(values).any():
             year, place = np.argwhere(np.isnan(values))[0]
             raise InputError(_attributes(variable, rows, about)["source"] or "territory_year",
-                             f"{variable} is missing", "every territory and year needs it: mend the reader, or leave the "
-                             "territory out", key=f"{territories[place]}, {years[year]}")
+                             f"{variable} is missing", "every territory and year needs it: mend the reader, or leave "
+                             "the territory out", key=f"{territories[place]}, {years[year]}")
         out[variable] = (("year", "residence"), values, _attributes(variable, rows, about))
         out[f"{variable}_status"] = (("year", "residence"), status, _flags(variable))
     return out
@@ -251,12 +251,16 @@ def _cube(rows, territories, years):
 
 
 def _trade_zeros(values: np.ndarray, status: np.ndarray):
-    """An absent pair is zero where both territories trade at all that year, and missing otherwise."""
+    """An absent pair is zero where both territories trade at all that year, and missing otherwise.
+
+    Not in back-cast years: their source stores its zeros, so what it leaves out is unknown (sources/trade.py).
+    """
     known = ~np.isnan(values)
     active = known.any(2) | known.any(1)                       # [year, territory]
-    zero = ~known & active[:, :, None] & active[:, None, :]
     prevailing = np.array([np.bincount(s[k], minlength=len(STATUS)).argmax() if k.any() else STATUS.index("missing")
                            for s, k in zip(status, known)], np.int8)
+    zeros_stored = prevailing == STATUS.index("backcast")
+    zero = ~known & active[:, :, None] & active[:, None, :] & ~zeros_stored[:, None, None]
     status = np.where(zero, prevailing[:, None, None], status)
     return np.where(zero, 0.0, values), status
 
@@ -270,19 +274,23 @@ def _witnesses(frame, territories, years) -> dict:
     frame = frame[keep]
     name = frame[FLOW_KEYS[0]].str.cat([frame[k] for k in FLOW_KEYS[1:]], sep="|")
     witness, labels = pd.factorize(name, sort=True)
-    parts = pd.Series(labels, dtype=str).str.split("|", expand=True)
-    parts.columns = FLOW_KEYS[:parts.shape[1]] if len(labels) else list(parts.columns)
+    # By witness, year, origin and destination, so that the order of a source's rows shows nowhere.
+    where = tuple(w[keep] for w in where)
+    order = np.lexsort((where[2], where[1], where[0], witness))
+    year, origin, destination, witness = (w[order].astype(np.int16) for w in (*where, witness))
+    parts = np.array([label.split("|") for label in labels], dtype=str).reshape(len(labels), len(FLOW_KEYS))
     dims = "observation"
     return {
         "witness": ("witness", np.asarray(labels, dtype=str)),
-        **{f"witness_{k}": ("witness", parts[k].to_numpy(dtype=str)) for k in FLOW_KEYS},
-        "flow_persons": (dims, frame.persons.to_numpy(np.float64), {
+        **{f"witness_{k}": ("witness", parts[:, i], {"long_name": f"{k.replace('_', ' ')} of the witness"})
+           for i, k in enumerate(FLOW_KEYS)},
+        "flow_persons": (dims, frame.persons.to_numpy(np.float64)[order], {
             "units": "persons", "long_name": "reported flow during the calendar year",
             "definition": "flow_witness names source, reporter, side, criterion and flow_type"}),
-        "flow_year": (dims, where[0][keep].astype(np.int16), {"long_name": "position in year"}),
-        "flow_origin": (dims, where[1][keep].astype(np.int16), {"long_name": "position in origin"}),
-        "flow_destination": (dims, where[2][keep].astype(np.int16), {"long_name": "position in destination"}),
-        "flow_witness": (dims, witness.astype(np.int16), {"long_name": "position in witness"}),
+        "flow_year": (dims, year, {"long_name": "position in year"}),
+        "flow_origin": (dims, origin, {"long_name": "position in origin"}),
+        "flow_destination": (dims, destination, {"long_name": "position in destination"}),
+        "flow_witness": (dims, witness, {"long_name": "position in witness"}),
     }
 
 
@@ -326,7 +334,8 @@ def provenance(panel: xr.Dataset, corridor: str, year: int) -> pd.DataFrame:
         y = panel.get_index("year").get_loc(year)
     except (ValueError, KeyError) as error:
         raise InputError("panel", f"no corridor {corridor!r} in {year}",
-                         "write it as two alpha-3 codes of the panel, origin first, e.g. VEN-COL", key=corridor) from error
+                         "write it as two alpha-3 codes of the panel, origin first, e.g. VEN-COL",
+                         key=corridor) from error
     rows = []
     spoken = np.flatnonzero((panel.flow_origin.values == o) & (panel.flow_destination.values == d)
                             & (panel.flow_year.values == y))

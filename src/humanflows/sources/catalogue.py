@@ -157,7 +157,8 @@ SOURCES: dict[str, Source] = {s.name: s for s in (
            "Gaulier & Zignago (2010), BACI, CEPII; Barbieri, Keshk & Pollins (2009), Correlates of War trade 4.0.",
            data_files=("baci_order.csv",), cost=8),
     Source("undesa_imfsc", "International Migration Flows to and from Selected Countries",
-           "UN DESA, Population Division", ("undesa_imfsc_2015",), "flow", "undesa_imfsc:read_undesa_imfsc", _all, "(c) United Nations",
+           "UN DESA, Population Division", ("undesa_imfsc_2015",), "flow", "undesa_imfsc:read_undesa_imfsc", _all,
+           "(c) United Nations",
            "Immigrants and emigrants during the year as each office counts them, by previous or next residence, by "
            "citizenship, or by place of birth; both sexes.", "persons", "2015 revision", 1980, 2013,
            "45 reporting countries; Canada by citizenship only, the USA immigrants by place of birth only.",

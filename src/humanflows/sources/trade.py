@@ -9,21 +9,24 @@ years                   status            from
 1990–1999               backcast          Correlates of War, million US$, brought to BACI's level
 ======================  ================  =====================================================================
 
-The 2023 matrix lacks 18 of the territories of the matrix to 2020 (Cuba, North Korea, Palestine …): their corridors are
-carried forward from 2020. Curaçao and Sint Maarten appear in 2023 only. The matrix to 2020 has no row for 21 of the 231
-territories, only zeros for the Faroe Islands, Liechtenstein, Monaco and Puerto Rico, and zeros for Serbia and
+The 2023 matrix lacks 14 territories that the one to 2020 covers (Cuba, North Korea, Palestine …): their corridors are
+carried forward from 2020. Curaçao and Sint Maarten appear in 2023 only; between these two groups nothing is known in
+2023 and 2024, and the rule on zeros below takes their 56 corridors for zero. The matrix to 2020 has no row for 21 of
+the 231 territories, only zeros for the Faroe Islands, Liechtenstein, Monaco and Puerto Rico, and zeros for Serbia and
 Montenegro before 2006, Timor-Leste before 2002 and South Sudan before 2012: missing, not zero.
 
 Zeros: from 2000 on they are not stored; an absent corridor between two territories that `coverage` tells to be covered
 in that year is zero. Before 2000 they are stored, because there a corridor between two covered territories may be
 unknown: an absent one is missing. `trade_array` applies both rules.
 """
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import scipy.io
+from scipy.io.matlab import MatReadError
 
 from .. import paths as folders
 from ..errors import NegativeCountError, SchemaError, SourceFileError, UnknownTerritoryError
@@ -103,7 +106,7 @@ def read_baci(path: Path, order: Path | None = None) -> np.ndarray:
     try:
         # Asked for by name: the file's other variables cannot be listed, only skipped.
         cube = scipy.io.loadmat(path, variable_names=["MatriceEx"])["MatriceEx"]
-    except (OSError, ValueError, KeyError, TypeError, NotImplementedError) as error:
+    except (OSError, ValueError, KeyError, TypeError, NotImplementedError, zlib.error, MatReadError) as error:
         raise SourceFileError(path, f"holds no readable MatriceEx ({error!r})", "fetch it again") from error
     years = BACI_LAST - BACI_FIRST + 1
     if cube.ndim != 3 or cube.shape[:2] != (len(rows), len(rows)) or cube.shape[2] < years:

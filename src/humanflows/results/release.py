@@ -1,0 +1,131 @@
+"""The results of a run of the real world, compact enough to be committed, and the door through which readers open them.
+
+Flows, stocks and net migration, the weights, the score tables, what the twelve corridors' figure needs, figures that
+need source files as the run drew them, and the facts that prose may quote. Nothing in here is anybody else's table.
+"""
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from .. import artifacts, paths
+from ..config import Config
+from ..errors import ArtifactError
+from ..territories import name
+from .estimates import net_migration_of
+
+LICENCE = "CC BY 4.0"
+TABLES = ("scores", "net_migration_scores", "stock_scores", "world_totals")
+SMALLEST = 0.5      # persons; a flow or stock below is stored as zero: 97% of the bytes for none of the people
+DIGITS = 4          # significant digits of a stored number; its uncertainty is far larger
+
+
+def release_file(which: str, folder: Path | None = None) -> Path:
+    """Path of a file of the release, which must exist.
+
+    Raises
+    ------
+    ArtifactError
+        When it does not.
+    """
+    return artifacts.require((folder or paths.RELEASE) / which, "humanflows release --profile world")
+
+
+def open_release(folder: Path | None = None) -> xr.Dataset:
+    """The released estimates: ``flow(year, origin, destination)``, ``stock(date_year, birthplace, residence)``,
+    ``net_migration(year, residence)``, persons.
+
+    Raises
+    ------
+    ArtifactError
+        When a file is missing or is not the one that the release's manifest lists.
+    """
+    folder = folder or paths.RELEASE
+    listed = json.loads(release_file("manifest.json", folder).read_text(encoding="utf-8"))["files"]
+    parts = []
+    for which in ("flows.nc", "stocks.nc", "net_migration.nc"):
+        file = release_file(which, folder)
+        if artifacts.sha256(file) != listed.get(which):
+            raise ArtifactError(file, "the file is not the one that the release's manifest lists",
+                                "restore data/release from the repository, or make the release again", key=which)
+        parts.append(xr.load_dataset(file, engine="netcdf4"))
+    return xr.merge(parts, combine_attrs="drop_conflicts")
+
+
+def compact(values: np.ndarray) -> np.ndarray:
+    """Round to ``DIGITS`` significant digits and drop what is smaller than ``SMALLEST``; float32."""
+    values = np.where(values < SMALLEST, 0.0, values).astype(np.float64)
+    with np.errstate(divide="ignore"):
+        place = np.where(values > 0, np.floor(np.log10(np.maximum(values, 1e-30))), 0)
+    factor = 10.0 ** (DIGITS - 1 - place)
+    return (np.round(values * factor) / factor).astype(np.float32)
+
+
+def write_estimates_of(estimates: xr.Dataset, folder: Path) -> None:
+    """Write flows, stocks and net migration; net migration is taken from the flows as stored, so it sums to zero."""
+    about = {"licence": LICENCE, "creator": "humanflows", "method": "factorised recurrent stock-flow network after "
+             "Gaskin & Abel (2026)", "precision": f"{DIGITS} significant digits, zero below {SMALLEST} persons"}
+    flow = estimates.flow.copy(data=compact(estimates.flow.values))
+    stock = estimates.stock.copy(data=compact(estimates.stock.values))
+    net = estimates.net_migration.copy(data=net_migration_of(flow.values))
+    for which, array in (("flows.nc", flow), ("stocks.nc", stock), ("net_migration.nc", net)):
+        artifacts.write_netcdf(array.to_dataset().assign_attrs(about), folder / which, compress=9)
+
+
+def write_manifest(folder: Path, config: Config, inputs: dict) -> Path:
+    """List every file of the release with its sha256, and what made them."""
+    files = {str(f.relative_to(folder)): artifacts.sha256(f) for f in sorted(folder.rglob("*"))
+             if f.is_file() and f.name != "manifest.json" and not f.name.startswith(".")}
+    about = {"profile": config.profile, "seed": config.seed, "licence": LICENCE, "inputs": inputs, "files": files,
+             "bytes": sum((folder / f).stat().st_size for f in files)}
+    return artifacts.write_text(folder / "manifest.json", json.dumps(about, indent=1) + "\n")
+
+
+def build_facts(estimates: xr.Dataset, tables: dict[str, pd.DataFrame], panel: xr.Dataset, seconds: float) -> dict:
+    """The numbers that prose may say, each a formatted string, computed from the run alone."""
+    total = estimates.flow.sum(("origin", "destination"))
+    years = estimates.year.values
+    facts = {"first_year": str(years[0]), "last_year": str(years[-1]),
+             "flow_first_year": f"{float(total[0]) / 1e6:.1f} million",
+             "flow_last_year": f"{float(total[-1]) / 1e6:.1f} million",
+             "observations": f"{panel.sizes['observation']:,}", "witnesses": str(panel.sizes["witness"]),
+             "training_minutes": f"{seconds / 60:.0f}"}
+    last = estimates.flow.isel(year=-1).values
+    o, d = np.unravel_index(last.argmax(), last.shape)
+    places = estimates.origin.values
+    facts["largest_corridor"] = f"{name(str(places[o]))} to {name(str(places[d]))}"
+    facts["largest_corridor_flow"] = f"{last[o, d] / 1e3:,.0f} thousand"
+    scores = tables["scores"]
+    for side in ("immigration", "emigration"):
+        rows = scores[(scores.collection == "undesa_imfsc") & (scores.side == side) & (scores.criterion == "residence")
+                      & (scores.horizon == "annual")].set_index("peer")
+        for peer, short in (("humanflows", "own"), ("Gaskin & Abel (published)", "reference")):
+            if peer in rows.index:
+                facts |= {f"{side}_{short}_{k}": f"{rows.loc[peer, k]:.2f}" for k in ("r", "log_r", "cpc", "within_r")}
+        facts[f"{side}_cells"] = f"{int(rows['n'].iloc[0]):,}"
+    return facts
+
+
+def write_results(folder: Path, estimates: xr.Dataset, tables: dict[str, pd.DataFrame], history: pd.DataFrame,
+                  splits: xr.Dataset, weights: Path) -> None:
+    """Fill a release folder with estimates, tables, weights and the list of corridors that were held out."""
+    write_estimates_of(estimates, folder)
+    for which, table in {**tables, "history": history}.items():
+        artifacts.write_text(folder / f"{which}.csv", table.to_csv(index=False, float_format="%.6g"))
+    artifacts.write_bytes(folder / "member.safetensors", Path(weights).read_bytes())
+    artifacts.write_text(folder / "splits.csv", _held_out(splits))
+
+
+def write_facts(folder: Path, facts: dict[str, str]) -> Path:
+    """Write what prose may say in numbers."""
+    return artifacts.write_text(folder / "facts.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+
+
+def _held_out(splits: xr.Dataset) -> str:
+    """Corridors never learned from, so that anyone can score others on the same: CSV of corridor and split."""
+    o, d = np.nonzero(splits.held_out.values | splits.validation.values)
+    frame = pd.DataFrame({"origin": splits.origin.values[o], "destination": splits.destination.values[d],
+                          "split": np.where(splits.held_out.values[o, d], "held_out", "validation")})
+    return frame.to_csv(index=False)

@@ -1,0 +1,137 @@
+"""Inputs of the cell: finite, on one scale, and blind to every reported flow."""
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from humanflows.panel.features import PANDEMIC, QUIET, active_pairs, build_features
+
+TABLES = ("unilateral", "static", "dynamic")
+
+
+@pytest.fixture(scope="module")
+def features(small_panel):
+    return build_features(small_panel)
+
+
+def column(features, table: str, name: str) -> np.ndarray:
+    """One feature by name."""
+    return getattr(features, table)[..., getattr(features, f"{table}_names").index(name)]
+
+
+def test_shapes_and_names_agree(features, small_panel):
+    years, n = small_panel.sizes["year"], small_panel.sizes["residence"]
+    assert features.unilateral.shape == (years, n, len(features.unilateral_names))
+    assert features.static.shape == (n, n, len(features.static_names))
+    assert features.dynamic.shape == (years, n, n, len(features.dynamic_names))
+    for table in TABLES:
+        names = getattr(features, f"{table}_names")
+        assert len(set(names)) == len(names)
+
+
+def test_all_is_finite_and_of_moderate_size(features):
+    for table in TABLES:
+        values = getattr(features, table)
+        assert values.dtype == np.float32
+        assert np.isfinite(values).all()
+        assert np.abs(values).max() < 12
+
+
+@pytest.mark.parametrize("name", ["log_population", "log_gdp_per_capita", "gdp_growth", "birth_rate", "life_expectancy",
+                                  "net_migration_rate", "displaced_out_change"])
+def test_covariates_of_territories_are_standardised(features, name):
+    values = column(features, "unilateral", name).astype(float)
+    assert abs(values.mean()) < 1e-5
+    assert values.std() == pytest.approx(1, abs=1e-5)
+
+
+def test_order_is_kept_by_standardising(features, small_panel):
+    population = small_panel.population.values[:-1]
+    shown = column(features, "unilateral", "log_population")
+    assert (np.argsort(population.ravel()) == np.argsort(shown.ravel())).mean() > 0.99
+    distance = small_panel.distance.values
+    off = ~np.eye(len(distance), dtype=bool)
+    assert np.corrcoef(np.log(distance[off]), column(features, "static", "log_distance")[off])[0, 1] > 0.999999
+
+
+def test_no_reported_flow_enters(features, small_panel):
+    rng = np.random.default_rng(0)
+    other = small_panel.copy(deep=True)
+    other["flow_persons"][:] = rng.integers(0, 10**6, other.sizes["observation"])
+    for name in ("year", "origin", "destination", "witness"):
+        other[f"flow_{name}"][:] = rng.permutation(other[f"flow_{name}"].values)
+    other["reconstruction"][:] = rng.integers(0, 10**6, other.reconstruction.shape)
+    without = small_panel.drop_vars(["reconstruction"]).drop_dims(["observation", "witness"])
+    for panel in (other, without):
+        again = build_features(panel)
+        for f in fields(features):
+            assert np.array_equal(getattr(again, f.name), getattr(features, f.name)), f.name
+
+
+def test_each_covariate_enters(features, small_panel):
+    # The counterpart of the test above: what should be seen, is.
+    rng = np.random.default_rng(0)
+    for name, table in (("gdp_per_capita", "unilateral"), ("net_migration", "unilateral"), ("distance", "static"),
+                        ("colonial_tie", "static"), ("trade", "dynamic"), ("displaced_stock", "dynamic"),
+                        ("displaced_flow", "dynamic")):
+        other = small_panel.copy(deep=True)
+        other[name][:] = rng.uniform(1, 9, other[name].shape)
+        assert not np.array_equal(getattr(build_features(other), table), getattr(features, table)), name
+
+
+def test_missing_covariates_are_the_mean_and_flagged(features, small_panel):
+    gap = small_panel.copy(deep=True)
+    gap["gdp_per_capita"][:, 3] = np.nan
+    seen = build_features(gap)
+    assert np.isfinite(seen.unilateral).all()
+    flag = column(seen, "unilateral", "gdp_missing")
+    assert (flag[:, 3] == 1).all() and flag.sum() == len(flag)
+    assert (column(seen, "unilateral", "log_gdp_per_capita")[:, 3] == 0).all()
+    assert column(features, "unilateral", "gdp_missing").sum() == 0
+
+
+@pytest.mark.parametrize("absent", [
+    ["trade", "trade_status"], ["displaced_stock", "displaced_stock_status", "displaced_flow", "displaced_before"]])
+def test_a_panel_may_lack_a_pair_series(features, small_panel, absent):
+    seen = build_features(small_panel.drop_vars([v for v in absent if v in small_panel]))
+    assert seen.dynamic_names == features.dynamic_names
+    assert np.isfinite(seen.dynamic).all() and np.isfinite(seen.unilateral).all()
+    which = "log_trade" if "trade" in absent else "log_displaced_flow"
+    assert not column(seen, "dynamic", which).any() and column(features, "dynamic", which).any()
+
+
+def test_the_direction_of_pairs(features, small_panel):
+    forth, back = (column(features, "dynamic", n) for n in ("log_trade", "log_trade_back"))
+    assert np.array_equal(forth, back.transpose(0, 2, 1)) and not np.array_equal(forth, back)
+    ties = small_panel.colonial_tie.values
+    assert np.array_equal(column(features, "static", "colony_of_destination"), np.nan_to_num(ties).astype(np.float32))
+    assert np.array_equal(column(features, "static", "colony_of_origin"), np.nan_to_num(ties).T.astype(np.float32))
+
+
+def test_refugees_of_the_last_year_are_known_in_this_one(features, small_panel):
+    # log_displaced is the count at the end of the year before: of the first year, displaced_before.
+    shown = column(features, "dynamic", "log_displaced")
+    np.testing.assert_allclose(shown[0], np.log1p(small_panel.displaced_before.values) / 5, rtol=1e-5)
+    np.testing.assert_allclose(shown[1:], np.log1p(small_panel.displaced_stock.values[:-1]) / 5, rtol=1e-5)
+
+
+def test_calendar_features(small_panel):
+    later = small_panel.assign_coords(year=np.arange(2010, 2010 + small_panel.sizes["year"]))
+    seen = build_features(later)
+    pandemic = dict(zip(later.year.values.tolist(), column(seen, "unilateral", "pandemic")[:, 0].tolist()))
+    assert {y: v for y, v in pandemic.items() if v} == PANDEMIC
+    time = column(seen, "unilateral", "time")[:, 0]
+    assert time[0] == -1 and time[-1] == 1 and (np.diff(time) > 0).all()
+
+
+def test_active_pairs_are_symmetric_and_off_the_diagonal(small_panel):
+    quiet = small_panel.copy(deep=True)
+    quiet["stock_observed"][:] = np.nan
+    quiet["displaced_stock"][:] = 0
+    assert not active_pairs(quiet).any()
+    quiet["stock_observed"][-1, 1, 2, 5] = QUIET + 1
+    quiet["stock_observed"][0, 0, 4, 6] = QUIET
+    quiet["displaced_stock"][3, 0, 1] = QUIET + 1
+    assert set(zip(*np.nonzero(active_pairs(quiet)))) == {(2, 5), (5, 2), (0, 1), (1, 0)}
+    active = active_pairs(small_panel)
+    assert np.array_equal(active, active.T) and not active.diagonal().any()
