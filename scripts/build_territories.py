@@ -8,7 +8,8 @@ import country_converter as coco
 
 from humanflows import paths
 
-LEFT_OUT = ["ALA", "ATA", "ATF", "BLM", "BVT", "CCK", "CXR", "GGY", "HMD", "IOT", "JEY", "MAF", "NFK", "PCN", "SGS", "SJM", "UMI", "VAT", "XKX"]
+LEFT_OUT = ("ALA", "ATA", "ATF", "BLM", "BVT", "CCK", "CXR", "GGY", "HMD", "IOT", "JEY", "MAF", "NFK", "PCN", "SGS",
+            "SJM", "UMI", "VAT", "XKX")
 BROADER = {
     **dict.fromkeys(["Caribbean", "South America", "Central America"], "Latin America and the Caribbean"),
     **dict.fromkeys(["Southern Europe", "Northern Europe", "Eastern Europe", "Western Europe"], "Europe"),
@@ -23,6 +24,7 @@ if __name__ == "__main__":
     table["region"] = table.UNregion.replace(BROADER)
     table.loc[table.ISO3 == "TWN", "region"] = "Eastern Asia"
     table = table.rename(columns={"ISO3": "iso3", "ISO2": "iso2", "ISOnumeric": "m49", "name_short": "name"})
+    table["iso2"] = table["iso2"].str.extract(r"([A-Z]{2})")[0]  # some are patterns, "^GB$|^UK$"
     table = table[["iso3", "iso2", "m49", "name", "region"]].sort_values("iso3")
     assert len(table) == 231, len(table)
     table.to_csv(paths.TERRITORIES, index=False)

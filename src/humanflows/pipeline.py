@@ -39,7 +39,8 @@ def estimates_path(config: Config) -> Path:
     return config.folder / "estimates.nc"
 
 
-def _made(target: Path, inputs: dict, make: Callable[[], dict | None], config: Config, made_by: str, refresh: bool) -> Path:
+def _made(target: Path, inputs: dict, make: Callable[[], dict | None], config: Config, made_by: str,
+          refresh: bool) -> Path:
     """Make an artifact unless it is fresh; say what is done, on which device, for how long."""
     if not refresh and artifacts.is_fresh(target, inputs):
         print(f"{made_by}: {target.name} is up to date", flush=True)
@@ -223,6 +224,7 @@ def release(config: Config) -> Path:
     from . import paths
     from .plotting.release import draw_release
     from .results import release as released
+    from .results.validation import flow_cells
 
     for path, step in ((estimates_path(config), "estimate"), (scores_path(config), "validate"),
                        (history_path(config), "train")):
@@ -233,8 +235,8 @@ def release(config: Config) -> Path:
     history = pd.read_csv(history_path(config))
     made = artifacts.read_manifest(member_path(config)) or {}
     released.write_results(paths.RELEASE, estimates, tables, history, splits, member_path(config))
-    draw_release(paths.RELEASE / "figures", estimates, panel, splits, tables, history,
-                 read_peers(config, panel, splits))
+    draw_release(paths.RELEASE / "figures", estimates, flow_cells(panel, splits, ("train", "validation", "held_out")),
+                 flow_cells(panel, splits), tables, history)
     facts = released.build_facts(estimates, tables, panel, float(made.get("training_seconds") or 0))
     released.write_facts(paths.RELEASE, facts)
     file = released.write_manifest(paths.RELEASE, config, made.get("inputs", {}))

@@ -87,4 +87,4 @@ def test_mathematics_is_drawn_without_a_network(tmp_path):
                "--dump-dom", page.as_uri()]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert result.stdout.count("<mjx-container") > 20, result.stderr[-2000:]
-    assert "mjx-merror" not in result.stdout and "$$" not in result.stdout.split("<article")[1].split("</article>")[0]
+    assert "<mjx-merror" not in result.stdout and "$$" not in result.stdout.split("<article")[1].split("</article>")[0]

@@ -125,7 +125,7 @@ def test_an_error_in_a_worker_reaches_the_caller_whole(small, tmp_path, source_f
     for name, data in ((path, content), (other, source_file(other).read_bytes())):
         (tmp_path / "mirror" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "mirror" / name).write_bytes(data)
-    with pytest.raises(UnknownTerritoryError, match=r"'AFX'.*did you mean AFG") as caught:
+    with pytest.raises(UnknownTerritoryError, match=r"'AFX'.*Remedy: did you mean") as caught:
         load_all(["conflict", "eu"], folder=tmp_path / "tables", mirror=tmp_path / "mirror", cache=tmp_path / "cache",
                  registry=tmp_path / "registry.csv", quiet=True)
     assert caught.value.file.endswith("UCDP_data.nc") and caught.value.key
@@ -140,17 +140,18 @@ def test_all_sources_hold_the_years_they_claim_and_load_fast_once_read(source_fi
             source_file(file)
     load_all(quiet=True)  # into the project's own tables, as a run does
     reads.clear()
-    start = time.perf_counter()
+    start = time.process_time()  # of this process: the clock on the wall would measure the machine's other work
     tables = load_all(quiet=True, workers=1)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert reads == [] and set(tables) == set(TABLES)
     for source in SOURCES.values():
         frame = tables[source.table]
-        frame = frame[frame["source"].str.startswith(source.name)]
+        names = frame["source"]
+        frame = frame[(names == source.name) | names.str.startswith(f"{source.name}_")]
         assert len(frame), source.name
         if source.first_year is not None:
             assert (frame["year"].min(), frame["year"].max()) == (source.first_year, source.last_year), source.name
-    assert seconds < 5, "two seconds on an idle machine"
+    assert seconds < 3, "about one second of computing"
 
 
 @pytest.mark.sources

@@ -13,7 +13,8 @@ from humanflows.sources.rdata_io import read_frame, read_rda, read_rds
 @pytest.fixture
 def file(tmp_path):
     frame = pd.DataFrame({"text": pd.Series(["FRA", "NA", "FRA", "Türkiye", None], dtype=object),
-                          "whole": pd.Series([1, 2, None, 4, 5], dtype="Int32"), "number": [1.5, 2, float("nan"), 0, -1],
+                          "whole": pd.Series([1, 2, None, 4, 5], dtype="Int32"),
+                          "number": [1.5, 2, float("nan"), 0, -1],
                           "kind": pd.Series(["a", "b", "a", "a", "b"], dtype="category")})
     rdata.write_rda(tmp_path / "sample.rda", {"frame": frame, "again": frame.head(2)})
     rdata.write_rds(tmp_path / "sample.rds", frame)
@@ -58,6 +59,7 @@ def test_damage_anywhere_is_one_kind_of_error(file):
 
 
 @pytest.mark.sources
+@pytest.mark.filterwarnings("ignore:Missing constructor")
 def test_same_as_the_package_on_a_real_file(source_file):
     file = source_file("cepii_geodist/geo_cepii.rda")
     pd.testing.assert_frame_equal(read_rda(file)["geo_cepii"], rdata.read_rda(file)["geo_cepii"])

@@ -27,8 +27,7 @@ class PairCell(nn.Module):
         self.embedding = nn.Parameter(torch.zeros(territories, embedding))
         self.as_origin = nn.Linear(unilateral + embedding, width)
         self.as_destination = nn.Linear(unilateral + embedding, width, bias=False)
-        self.of_pair = nn.Linear(pair, width, bias=False)
-        self.of_memory = nn.Linear(hidden, width, bias=False)
+        self.of_pair = nn.Linear(pair + hidden, width, bias=False)   # features of the pair and its memory, in one
         self.mix = nn.Linear(width, width)
         self.read = nn.Linear(width, 4 + 2 * hidden)    # log-hazards, gate, candidate memory
         with torch.no_grad():
@@ -46,7 +45,7 @@ class PairCell(nn.Module):
 
         Returns log-hazards [P, 4] (native, back, onward, affinity) and the new memory [P, hidden].
         """
-        x = nn.functional.silu(origin + destination + self.of_pair(pair) + self.of_memory(memory))
+        x = nn.functional.silu(origin + destination + self.of_pair(torch.cat([pair, memory], 1)))
         x = x + nn.functional.silu(self.mix(x))
         hazards, gate, candidate = self.read(x).split([4, self.hidden, self.hidden], 1)
         memory = memory + torch.sigmoid(gate) * (torch.tanh(candidate) - memory)

@@ -11,7 +11,7 @@ from ..panel.features import Features
 from . import accounting
 from .network import PairCell
 
-BLOCK = 5  # years between two visits of the cell to a pair that never holds a stock (see features.active_pairs)
+BLOCK = 7  # years between two visits of the cell to a pair that never holds a stock (see features.active_pairs)
 
 
 class Trajectory(NamedTuple):
@@ -38,7 +38,11 @@ class FlowModel(nn.Module):
         self.cell = PairCell(features.unilateral.shape[-1], pair_features, n,
                              hidden=config.hidden, width=config.width, embedding=config.embedding)
 
+        # What features do not say about a pair: a tie between two territories (native and back hazards of both
+        # directions) and an effect of the direction (native, back, onward). Shrunk by witnesses.EFFECT_RIDGE.
         off = ~np.eye(n, dtype=bool)
+        self.tie = nn.Parameter(torch.zeros(int(features.active.sum()) // 2))
+        self.direction = nn.Parameter(torch.zeros(int(features.active.sum()), 3))
         often, seldom = (np.flatnonzero(off & chosen) for chosen in (features.active, ~features.active))
         diagonal = np.arange(n) * (n + 1)
         buffers = {
@@ -48,6 +52,7 @@ class FlowModel(nn.Module):
             "stock_initial": panel.stock_initial.values.astype(np.float32),
             # hazards come as [often; seldom; diagonal] rows and go back to their cells by this permutation
             "diagonal": ~off,
+            "tie_of": _unordered(often, n),
             "place": np.argsort(np.concatenate([often, seldom, diagonal])),
             "diagonal_hazards": np.zeros((n, 4), np.float32),
         }
@@ -89,16 +94,21 @@ class FlowModel(nn.Module):
         """
         if not 0 <= position < self.years:
             raise IndexError(f"year position {position} is outside 0–{self.years - 1}")
-        stock = self.stock_initial
-        for t, hazards in self._years(self.unilateral, lambda: stock):
+        stocks = [self.stock_initial]
+        for t, hazards in self._years(self.unilateral, lambda: stocks[-1]):
             if t == position:
-                return stock, hazards
-            stock = self.account(stock, hazards, self.births[t], self.death_rate[t], self.diagonal).stock_next
+                return stocks[-1], hazards
+            stocks.append(self.account(stocks[-1], hazards, self.births[t], self.death_rate[t],
+                                       self.diagonal).stock_next)
+        raise AssertionError("every position is a year")
 
     def _years(self, unilateral, current):
         """Yield (year position, hazards) in order; ``current()`` gives the stock on 1 January of that year."""
         often = torch.zeros(len(self.often_flat), self.cell.hidden, device=self.births.device)
         seldom = torch.zeros(len(self.seldom_flat), self.cell.hidden, device=self.births.device)
+        tie = self.tie.index_select(0, self.tie_of)
+        effects = torch.stack([tie + self.direction[:, 0], tie + self.direction[:, 1], self.direction[:, 2],
+                               torch.zeros_like(tie)], 1)
         for t in range(self.years):
             tables = self.cell.territories(unilateral[t])
             log_stock = torch.log1p(current()).reshape(-1, 1) / 5
@@ -107,6 +117,7 @@ class FlowModel(nn.Module):
             elif t == 0:
                 quiet = self.diagonal_hazards[:0]
             lively, often = self._visit("often", t, tables, log_stock, often)
+            lively = lively + effects
             rows = torch.cat([lively, quiet, self.diagonal_hazards]).index_select(0, self.place)
             yield t, accounting.Hazards(*rows.reshape(self.n, self.n, 4).unbind(-1))
 
@@ -118,3 +129,9 @@ class FlowModel(nn.Module):
         origin, destination = tables
         return self.cell(origin.index_select(0, get("origin")), destination.index_select(0, get("destination")),
                          pair, memory)
+
+
+def _unordered(flat: np.ndarray, n: int) -> np.ndarray:
+    """Number of the unordered pair of each ordered one, given as flat positions; both directions share it."""
+    a, b = np.divmod(flat, n)
+    return np.unique(np.minimum(a, b) * n + np.maximum(a, b), return_inverse=True)[1]

@@ -20,7 +20,7 @@ from ..errors import ArtifactError
 from ..panel.features import build_features
 from ..panel.splits import training_observations
 from .recursion import FlowModel, Trajectory
-from .witnesses import Witnesses
+from .witnesses import Witnesses, effect_penalty
 
 HIDDEN_SHARE = 0.15  # of territories whose net-migration feature is hidden each epoch, so that none leans on it alone
 FEATURE_HIDDEN = "net_migration_rate"
@@ -50,8 +50,8 @@ def build_member(panel: xr.Dataset, splits: xr.Dataset, config: Config) -> tuple
     model = FlowModel(features, panel, config.model)
     model.hidden_feature = features.unilateral_names.index(FEATURE_HIDDEN)
     held_out, validation = splits.held_out.values, splits.validation.values
-    mask = training_observations(panel, splits)
-    witnesses = Witnesses(panel, mask, ~held_out & ~validation & ~np.eye(panel.sizes["origin"], dtype=bool), config.loss)
+    corridors = ~held_out & ~validation & ~np.eye(panel.sizes["origin"], dtype=bool)
+    witnesses = Witnesses(panel, training_observations(panel, splits), corridors, config.loss)
     return model, witnesses, _validation_score(panel, validation)
 
 
@@ -117,7 +117,7 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
             run = model(_hide_feature(model, config.seed, state.epoch))
             terms = witnesses.terms(run)
-            loss = witnesses.loss(terms)
+            loss = witnesses.loss(terms) + effect_penalty(model)
         loss.backward()
         # The score belongs to the weights before the step: remember those.
         state.record(terms, float(loss.detach()), score(run) if state.epoch % settings.validate_every == 0 else None)

@@ -14,12 +14,21 @@ import xarray as xr
 from torch import Tensor, nn
 
 from ..config import LossConfig
-from .recursion import Trajectory
+from .recursion import FlowModel, Trajectory
 
 CHANGE_YEARS = 5        # a series this long has a course over time worth learning
 # How much each collection counts beside the others. Citizenship and birthplace are proxies of what the model predicts;
 # social-media counts know destination and level well and small corridors not at all.
-COLLECTION_WEIGHT = {"residence": 1.0, "citizenship": 0.4, "birthplace": 0.4, "meta": 0.7, "reconstruction": 0.2}
+COLLECTION_WEIGHT = {"residence": 1.0, "citizenship": 0.4, "birthplace": 0.4, "meta": 1.5}
+# A proxy may lie far from what it stands for: its bias is shrunk less than that of a count of the thing itself.
+PROXY_RIDGE = 0.1
+# Prior precision of the effects of pairs, so that a corridor with one report moves little and one with twenty much.
+EFFECT_RIDGE = 0.03
+
+
+def effect_penalty(model: FlowModel) -> Tensor:
+    """Shrinkage of the pair effects: mean squares, so that it does not depend on how many pairs there are."""
+    return EFFECT_RIDGE * ((model.tie**2).mean() + (model.direction**2).sum(1).mean())
 
 
 def signed_sqrt(x: Tensor) -> Tensor:
@@ -43,6 +52,9 @@ class Witnesses(nn.Module):
         self.collections, self.collection_of = _collections(panel)
         self.log_bias = nn.Parameter(torch.zeros(panel.sizes["witness"]))
         self.collection_bias = nn.Parameter(torch.zeros(len(self.collections)))
+        ridge = np.where(panel.witness_criterion.values == "residence", 1.0, PROXY_RIDGE).astype(np.float32)
+        self._keep(witness_ridge=ridge, collection_ridge=np.array(
+            [1.0 if c.endswith("residence") else PROXY_RIDGE for c in self.collections], np.float32))
         self._observations(panel, mask)
         self._stocks(panel)
         self._net_migration(panel)
@@ -59,10 +71,11 @@ class Witnesses(nn.Module):
                       for k in ("year", "origin", "destination", "witness"))
         side = panel.witness_side.values[w]
         by_residence = panel.witness_criterion.values[w] == "residence"
-        # arrivals are [birthplace, destination]; departures of people born in `destination` are departures[birthplace, origin]
+        # arrivals are [birthplace, destination]; people born in `destination` who leave `origin`: [birthplace, origin]
         flow, arrivals, departures = y * n * n + o * n + d, y * n * n + o * n + d, y * n * n + d * n + o
         block = years * n * n
-        position = np.where(by_residence, flow, np.where(side == "emigration", 2 * block + departures, block + arrivals))
+        proxy = np.where(side == "emigration", 2 * block + departures, block + arrivals)
+        position = np.where(by_residence, flow, proxy)
         persons = panel.flow_persons.values[chosen].astype(np.float32)
         collection = self.collection_of[w]
         size = np.bincount(collection, minlength=len(self.collections))
@@ -139,9 +152,10 @@ class Witnesses(nn.Module):
         whole = start + 5 < panel.sizes["year"]
         self.periods = [int(s) for s in start[whole]]
         values = values[whole][:, corridors]
-        self._keep(corridor_flat=np.flatnonzero(corridors), reconstruction_root=np.sqrt(values),
-                   reconstruction_log=np.log1p(values))
-        self.reconstruction_spread = (float(np.sqrt(values).var()), float(np.log1p(values).var()))
+        known = np.isfinite(values)
+        self._keep(corridor_flat=np.flatnonzero(corridors), reconstruction_known=np.flatnonzero(known),
+                   reconstruction_root=np.sqrt(values[known]), reconstruction_log=np.log1p(values[known]))
+        self.reconstruction_spread = (float(self.reconstruction_root.var()), float(self.reconstruction_log.var()))
 
     def predictions(self, run: Trajectory) -> Tensor:
         """What every flow witness should have said [M], persons."""
@@ -173,21 +187,21 @@ class Witnesses(nn.Module):
         terms["net_migration"] = ((signed_sqrt(net) - self.net_root) ** 2).mean() / self.net_spread
         if self.has_reconstruction:
             terms["reconstruction"] = self._reconstruction_term(run)
-        terms["bias"] = (self.collection_bias**2).sum() + (self.log_bias**2).mean() * 5
+        terms["bias"] = (self.collection_ridge * self.collection_bias**2).sum() \
+            + (self.witness_ridge * self.log_bias**2).mean() * 5
         return terms
 
     def _reconstruction_term(self, run):
         flow = run.flow.reshape(len(run.flow), -1)[:, self.corridor_flat]
         sums = torch.stack([0.5 * flow[s] + flow[s + 1:s + 5].sum(0) + 0.5 * flow[s + 5] for s in self.periods])
+        sums = sums.reshape(-1).index_select(0, self.reconstruction_known)
         root, log = self.reconstruction_spread
         return 0.5 * (((torch.sqrt(sums + 0.1) - self.reconstruction_root) ** 2).mean() / root
                       + ((torch.log1p(sums) - self.reconstruction_log) ** 2).mean() / log)
 
     def loss(self, terms: dict[str, Tensor]) -> Tensor:
         """Weighted sum of the terms."""
-        c = self.config
-        weights = {"flow": c.flow, "change": c.change, "total": c.total, "stock": c.stock, "stock_difference": c.stock_difference,
-                   "net_migration": c.net_migration, "reconstruction": c.reconstruction, "bias": c.bias_ridge}
+        weights = {**vars(self.config), "bias": self.config.bias_ridge}
         return sum(weights[k] * v for k, v in terms.items())
 
 

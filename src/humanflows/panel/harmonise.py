@@ -303,7 +303,12 @@ def _reconstructions(frame, territories, years) -> dict:
     where = (_positions(name, methods), _positions(frame.year, periods), _positions(frame.origin, territories),
              _positions(frame.destination, territories))
     keep = (where[2] >= 0) & (where[3] >= 0)
-    values[tuple(w[keep] for w in where)] = frame.persons.to_numpy()[keep]
+    where = tuple(w[keep] for w in where)
+    values[where] = frame.persons.to_numpy()[keep]
+    # An absent corridor is zero, but a territory that a period does not mention at all did not exist for the method.
+    covered = np.zeros(values.shape[:3], bool)
+    covered[where[0], where[1], where[2]] = covered[where[0], where[1], where[3]] = True
+    values[~(covered[..., :, None] & covered[..., None, :])] = np.nan
     return {"method": ("method", methods), "period": ("period", periods),
             "reconstruction": (("method", "period", "origin", "destination"), values, {
                 "units": "persons", "long_name": "five-year flows, mid-year to mid-year, reconstructed by others",
@@ -356,5 +361,5 @@ def provenance(panel: xr.Dataset, corridor: str, year: int) -> pd.DataFrame:
         for p, first in enumerate(panel.period.values):
             if first <= year < first + 5:
                 rows += [(str(m), "", "", "", f"five-year flow from mid-{first}", float(v)) for m, v in
-                         zip(panel.method.values, panel.reconstruction.values[:, p, o, d])]
+                         zip(panel.method.values, panel.reconstruction.values[:, p, o, d]) if np.isfinite(v)]
     return pd.DataFrame(rows, columns=["source", "reporter", "side", "criterion", "about", "value"])

@@ -162,7 +162,7 @@ SOURCES: dict[str, Source] = {s.name: s for s in (
            "Immigrants and emigrants during the year as each office counts them, by previous or next residence, by "
            "citizenship, or by place of birth; both sexes.", "persons", "2015 revision", 1980, 2013,
            "45 reporting countries; Canada by citizenship only, the USA immigrants by place of birth only.",
-           f"{_UN} (2015). International Migration Flows to and from Selected Countries: The 2015 Revision.", cost=5),
+           f"{_UN} (2015). International Migration Flows to and from Selected Countries: The 2015 Revision.", cost=16),
     Source("statsnz", "Permanent and long-term migration, New Zealand", "Stats NZ", ("statsnz",), "flow",
            "statsnz:read_statsnz", _all, "CC BY 4.0",
            "Arrivals and departures of people who declare to stay, or to stay away, for a year or more, by country of "
@@ -173,7 +173,7 @@ SOURCES: dict[str, Source] = {s.name: s for s in (
            "Inflows and outflows of foreign population by citizenship, both sexes. Citizenship is not previous "
            "residence.",
            "persons", "download of 2018-09-16", 2000, 2016, "OECD members as reporters.",
-           "OECD (2018). International Migration Database.", cost=12),
+           "OECD (2018). International Migration Database.", cost=18),
     Source("eurostat", "Migration flows between EU member states", "Eurostat", ("eurostat_migmod",), "flow",
            "eurostat:read_eurostat", _in_order("mig_data.rda"), "Eurostat reuse with attribution",
            "Immigration and emigration between member states, both reporters of each corridor, both sexes.",

@@ -1,0 +1,90 @@
+"""The release: compact, consistent with itself, and refused when altered."""
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from humanflows import artifacts, paths
+from humanflows.config import load_config
+from humanflows.errors import ArtifactError
+from humanflows.results import release
+from humanflows.results.estimates import open_estimates, write_estimates
+
+CODES, YEARS = ["DEU", "MEX", "USA"], [1990, 1991]
+
+
+@pytest.fixture
+def estimates(tmp_path):
+    rng = np.random.default_rng(0)
+    flow = rng.lognormal(5, 3, (2, 3, 3))
+    flow[:, range(3), range(3)] = 0
+    file = write_estimates(flow, rng.lognormal(9, 2, (3, 3, 3)), None, YEARS, CODES, tmp_path / "estimates.nc")
+    return open_estimates(file)
+
+
+@pytest.fixture
+def released(estimates, tmp_path):
+    folder = tmp_path / "release"
+    release.write_estimates_of(estimates, folder)
+    release.write_manifest(folder, load_config("world"), {"panel": "x"})
+    return folder
+
+
+def test_release_agrees_with_itself_and_with_the_estimates(released, estimates):
+    opened = release.open_release(released)
+    flow = opened.flow.values.astype(float)
+    assert np.allclose(flow, np.where(estimates.flow < release.SMALLEST, 0, estimates.flow), rtol=6e-4)
+    assert np.allclose(opened.net_migration, flow.sum(1) - flow.sum(2), atol=1e-6)
+    assert np.abs(opened.net_migration.sum("residence")).max() < 1e-6 * flow.sum()
+
+
+def test_an_altered_or_missing_file_is_refused(released):
+    other = xr.load_dataset(released / "flows.nc", engine="netcdf4")
+    artifacts.write_netcdf(other * 2, released / "flows.nc")
+    with pytest.raises(ArtifactError, match=r"flows\.nc.*not the one.*Remedy"):
+        release.open_release(released)
+    (released / "flows.nc").unlink()
+    with pytest.raises(ArtifactError, match=r"flows\.nc.*missing.*release"):
+        release.open_release(released)
+
+
+@given(st.lists(st.floats(0, 1e9), min_size=1, max_size=30))
+def test_compact_keeps_four_digits_and_drops_only_fractions_of_a_person(values):
+    values = np.array(values)
+    kept = release.compact(values)
+    assert np.all(np.abs(kept - values) <= np.where(values < release.SMALLEST, release.SMALLEST, 6e-4 * values))
+    assert (release.compact(kept) == kept).all()
+
+
+def test_manifest_lists_every_file(released):
+    listed = json.loads((released / "manifest.json").read_text())
+    assert set(listed["files"]) == {"flows.nc", "stocks.nc", "net_migration.nc"}
+    assert listed["files"]["flows.nc"] == artifacts.sha256(released / "flows.nc") and listed["profile"] == "world"
+
+
+def test_facts_are_strings_from_the_run(estimates):
+    scores = pd.DataFrame([{"collection": "undesa_imfsc", "side": side, "criterion": "residence", "horizon": "annual",
+                            "peer": "humanflows", "n": 12, "r": 0.5, "log_r": 0.6, "cpc": 0.7, "within_r": 0.4}
+                           for side in ("immigration", "emigration")])
+    panel = xr.Dataset(coords={"observation": range(7), "witness": range(2)})
+    facts = release.build_facts(estimates, {"scores": scores}, panel, 90.0)
+    assert all(isinstance(v, str) for v in facts.values())
+    assert facts["emigration_own_log_r"] == "0.60" and facts["first_year"] == "1990"
+    assert facts["flow_first_year"] == f"{float(estimates.flow[0].sum()) / 1e6:.1f} million"
+
+
+@pytest.mark.skipif(not (paths.RELEASE / "manifest.json").is_file(), reason="no release in this checkout yet")
+def test_the_committed_release_is_whole_and_of_the_real_world():
+    opened = release.open_release()
+    assert opened.sizes["origin"] == 231 and list(opened.year.values[[0, -1]]) == [1990, 2024]
+    total = opened.flow.sum(("origin", "destination"))
+    assert np.abs(opened.net_migration.sum("residence") / total).max() < 1e-9
+    assert (opened.flow >= 0).all() and (opened.stock >= 0).all()
+    manifest = json.loads((paths.RELEASE / "manifest.json").read_text())
+    assert manifest["profile"] == "world" and manifest["bytes"] < 25e6
+    for file, digest in manifest["files"].items():
+        assert artifacts.sha256(paths.RELEASE / file) == digest, file
