@@ -25,7 +25,7 @@ from shapely.geometry import MultiPolygon, Point, Polygon, box, mapping
 from humanflows import artifacts, paths, territories
 
 PACKAGE = "world-atlas@2.0.2"
-TOLERANCE = 0.04  # degrees: side of the smallest triangle that simplification keeps; 4 km, below a pixel of any figure
+TOLERANCE = 0.05  # degrees: side of the smallest triangle that simplification keeps; 5 km, below a pixel of any figure
 SMALL = 0.6  # square degrees: a territory smaller than this that touches no other is drawn finer
 FINE_TOLERANCE = 0.005
 DIGITS = 3  # 0.001 degrees is 110 m

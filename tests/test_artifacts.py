@@ -59,7 +59,7 @@ def test_netcdf_round_trip_with_attributes(tmp_path):
     dataset = xr.Dataset({"flow": (("year", "origin", "destination"), flow, {"units": "persons"}), "scalar": 3.0},
                          coords={"year": [1990, 1991], "origin": ["AFG", "DEU", "ZWE"]}, attrs={"profile": "twin"})
     target = artifacts.write_netcdf(dataset, tmp_path / "flows.nc")
-    with xr.open_dataset(target, engine="h5netcdf") as back:
+    with xr.open_dataset(target, engine="netcdf4") as back:
         xr.testing.assert_identical(back.load(), dataset)
         assert back.flow.dtype == np.float32
         assert back.flow.encoding["complevel"] == 4

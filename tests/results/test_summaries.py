@@ -11,7 +11,7 @@ from humanflows.schema import STATUS
 PLACES = ["DEU", "MEX", "USA"]
 YEARS = [2000, 2001]
 WITNESSES = ["undesa_imfsc|USA|immigration|residence|movement", "undesa_imfsc|MEX|emigration|residence|movement",
-             "oecd|DEU|immigration|citizenship|movement"]
+             "oecd|DEU|immigration|citizenship|movement", "meta|META|both|residence|transition"]
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def flow() -> xr.DataArray:
 def small_panel() -> xr.Dataset:
     #        witness, year, origin, destination, persons
     rows = [(0, 0, 1, 2, 400.0), (0, 1, 1, 2, 600.0), (1, 0, 1, 2, 200.0), (1, 1, 1, 0, 50.0), (2, 1, 1, 0, 900.0),
-            (0, 0, 0, 2, 80.0)]
+            (0, 0, 0, 2, 80.0), (3, 1, 2, 1, 30.0), (3, 1, 2, 0, 20.0)]
     w, y, o, d, persons = (np.array(c) for c in zip(*rows))
     along = "observation"
     births = np.array([[10.0, 20, 30], [10, 20, 30]])
@@ -37,6 +37,7 @@ def small_panel() -> xr.Dataset:
         {"flow_persons": (along, persons), "flow_year": (along, y), "flow_origin": (along, o),
          "flow_destination": (along, d), "flow_witness": (along, w),
          "witness_criterion": ("witness", np.array([x.split("|")[3] for x in WITNESSES])),
+         "witness_source": ("witness", np.array([x.split("|")[0] for x in WITNESSES])),
          "births": (("year", "residence"), births), "deaths": (("year", "residence"), deaths),
          "net_migration": (("year", "residence"), net), "population": (("date_year", "residence"), population),
          "births_status": (("year", "residence"), status)},
@@ -47,14 +48,15 @@ def small_panel() -> xr.Dataset:
 def test_reported_flows_name_what_they_are(small_panel):
     table = summaries.reported_flows(small_panel)
     assert table.iloc[0].to_dict() == {
-        "year": 2000, "origin": "MEX", "destination": "USA", "corridor": "MEX-USA", "source": "undesa_imfsc",
+        "year": 2000, "origin": "MEX", "destination": "USA", "corridor": "MEX-USA", "collection": "undesa_imfsc",
         "reporter": "USA", "side": "immigration", "criterion": "residence", "persons": 400.0}
     assert table.persons.tolist() == small_panel.flow_persons.values.tolist()
 
 
 def test_the_largest_reported_corridors_are_by_residence(small_panel):
     # 900 by citizenship do not count; 80 and 50 do
-    assert summaries.largest_reported_corridors(small_panel, years=2) == ["MEX-USA", "DEU-USA", "MEX-DEU"]
+    assert summaries.largest_reported_corridors(small_panel, years=2) == [
+        "MEX-USA", "DEU-USA", "MEX-DEU", "USA-MEX", "USA-DEU"]
     assert summaries.largest_reported_corridors(small_panel, 1) == ["MEX-USA"]
 
 
@@ -119,24 +121,27 @@ def test_foreign_born():
 
 
 def test_true_and_estimated_marks_what_was_seen(flow, small_panel):
-    train = np.zeros((3, 3), bool)
-    train[1, 2] = train[0, 1] = True
+    train = ~np.eye(3, dtype=bool)
+    train[1, 0] = train[2, 0] = False
     splits = xr.Dataset({"train": (("origin", "destination"), train)})
     table = summaries.true_and_estimated(flow, flow * 2, small_panel, splits)
     assert len(table) == 2 * 6 and np.allclose(table.estimated, 2 * table.true)
+    assert table.true.sum() == flow.sum()
     seen = table.groupby(["origin", "destination"]).seen.first()
-    assert seen["MEX", "USA"] == "learned from"
-    assert seen["DEU", "USA"] == "held out"          # reported, not trained on
-    assert seen["MEX", "DEU"] == "held out"
-    assert seen["DEU", "MEX"] == "never reported"    # in training, but nobody speaks about it
+    assert seen.to_dict() == {
+        ("MEX", "USA"): summaries.SEEN[0], ("DEU", "USA"): summaries.SEEN[0],
+        ("MEX", "DEU"): summaries.SEEN[1],    # an office reports it, and it is not trained on
+        ("USA", "MEX"): summaries.SEEN[2],    # the platform alone, and trained on
+        ("USA", "DEU"): summaries.SEEN[3],    # the platform alone, and kept away
+        ("DEU", "MEX"): summaries.SEEN[3]}    # nobody speaks about it
     with pytest.raises(SchemaError, match="year"):
         summaries.true_and_estimated(flow, flow.isel(year=[0]), small_panel, splits)
 
 
 def test_learned_biases():
-    table = summaries.learned_biases(WITNESSES, np.log([1.5, 0.5, 1.0]))
-    assert table.reporter.tolist() == ["MEX", "DEU", "USA"]
-    assert np.allclose(table.factor, [0.5, 1.0, 1.5])
+    table = summaries.learned_biases(WITNESSES, np.log([1.5, 0.5, 1.0, 2.0]))
+    assert table.reporter.tolist() == ["MEX", "DEU", "USA", "META"]
+    assert np.allclose(table.factor, [0.5, 1.0, 1.5, 2.0])
     with pytest.raises(SchemaError):
         summaries.learned_biases(WITNESSES, np.zeros(2))
 

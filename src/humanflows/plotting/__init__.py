@@ -1,0 +1,46 @@
+"""One function per figure: takes data and axes, returns axes; knows no model."""
+from .charts import (
+    plot_accounting_example,
+    plot_biases,
+    plot_corridors,
+    plot_features,
+    plot_held_out_scatter,
+    plot_provenance_matrix,
+    plot_score_table,
+    plot_stock_fit,
+    plot_total_flow,
+    plot_training,
+    plot_true_vs_estimated,
+)
+from .maps import (
+    by_region,
+    plot_net_migration_map,
+    plot_region_circle,
+    plot_region_net,
+    plot_title_figure,
+)
+from .style import (
+    DATA,
+    DIVERGING,
+    GAIN,
+    INK,
+    LAND,
+    LOSS,
+    OTHER,
+    OWN,
+    PAPER,
+    QUIET,
+    REGION_COLOURS,
+    STYLE,
+    region_colours,
+    save,
+    use_style,
+)
+
+__all__ = [
+    "DATA", "DIVERGING", "GAIN", "INK", "LAND", "LOSS", "OTHER", "OWN", "PAPER", "QUIET", "REGION_COLOURS", "STYLE",
+    "by_region", "plot_accounting_example", "plot_biases", "plot_corridors", "plot_features", "plot_held_out_scatter",
+    "plot_net_migration_map", "plot_provenance_matrix", "plot_region_circle", "plot_region_net", "plot_score_table",
+    "plot_stock_fit", "plot_title_figure", "plot_total_flow", "plot_training", "plot_true_vs_estimated",
+    "region_colours", "save", "use_style",
+]

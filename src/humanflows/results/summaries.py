@@ -12,7 +12,8 @@ from ..errors import InputError, SchemaError
 from ..schema import STATUS
 from ..territories import territories
 
-SEEN = ("learned from", "held out", "never reported")
+SEEN = ("office, learned from", "office, held out", "no office, users counted", "no office, nothing seen")
+NOT_AN_OFFICE = ("meta",)    # sources that count users of a platform
 
 
 def split_corridor(corridor: str) -> tuple[str, str]:
@@ -35,7 +36,8 @@ def reported_flows(panel: xr.Dataset) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame with columns ``year, origin, destination, corridor, source, reporter, side, criterion, persons``.
+    DataFrame with columns ``year, origin, destination, corridor, collection, reporter, side, criterion,
+    persons``.
     """
     origin, destination, year, witness = (panel[f"flow_{k}"].values.astype(int)
                                           for k in ("origin", "destination", "year", "witness"))
@@ -43,7 +45,7 @@ def reported_flows(panel: xr.Dataset) -> pd.DataFrame:
     table = pd.DataFrame({"year": panel.year.values[year], "origin": panel.origin.values[origin],
                           "destination": panel.destination.values[destination]})
     table["corridor"] = table.origin + "-" + table.destination
-    for k, column in enumerate(("source", "reporter", "side", "criterion")):
+    for k, column in enumerate(("collection", "reporter", "side", "criterion")):
         table[column] = names[witness, k]
     return table.assign(persons=panel.flow_persons.values)
 
@@ -112,12 +114,12 @@ def two_reports(panel: xr.Dataset, smallest: float = 100.0) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: ``source, corridor, year, arrivals`` (reported by the destination), ``departures`` (by the origin),
+    DataFrame: ``collection, corridor, year, arrivals`` (reported by the destination), ``departures`` (by the origin),
     ``ratio`` of departures to arrivals.
     """
     table = reported_flows(panel)
     table = table[(table.criterion == "residence") & (table.side != "both") & (table.persons >= smallest)]
-    keys = ["source", "corridor", "year"]
+    keys = ["collection", "corridor", "year"]
     sides = {side: rows.groupby(keys)["persons"].mean() for side, rows in table.groupby("side")}
     nothing = pd.Series(dtype=float, index=pd.MultiIndex.from_arrays([[], [], []], names=keys))
     both = pd.DataFrame({"arrivals": sides.get("immigration", nothing), "departures": sides.get("emigration", nothing)})
@@ -196,11 +198,11 @@ def foreign_born(stock: xr.DataArray, date_year: int) -> pd.DataFrame:
 
 def true_and_estimated(truth: xr.DataArray, estimate: xr.DataArray, panel: xr.Dataset,
                        splits: xr.Dataset) -> pd.DataFrame:
-    """Annual flows as they were and as they are estimated, each corridor marked by what was seen of it.
+    """Annual flows as they were and as they are estimated, each corridor marked by what the model saw of it.
 
-    A corridor is ``never reported`` where no observation of the panel speaks about it by residence, whether or not it
-    was held out; ``held out`` where its reports were kept away from the fit (the validation corridors with them);
-    ``learned from`` otherwise.
+    The first two kinds of corridor are reported by an office, by residence; the model learned from the reports or was
+    kept from them. No office reports the other two: of one kind the model saw counts of a platform's users, of the
+    other nothing at all.
 
     Returns
     -------
@@ -217,10 +219,17 @@ def true_and_estimated(truth: xr.DataArray, estimate: xr.DataArray, panel: xr.Da
         if not np.array_equal(truth[d].values, estimate[d].values):
             raise SchemaError("summaries", f"truth and estimate differ in {d}", "compare the same world", key=d)
     n = truth.sizes["origin"]
-    by_residence = (panel.witness_criterion.values == "residence")[panel.flow_witness.values]
-    reported = np.zeros((n, n), dtype=bool)
-    reported[panel.flow_origin.values[by_residence], panel.flow_destination.values[by_residence]] = True
-    kind = np.where(~reported, 2, np.where(splits.train.values, 0, 1))
+    by_residence, platform = (np.array(x)[panel.flow_witness.values] for x in (
+        panel.witness_criterion.values == "residence", np.isin(panel.witness_source.values, NOT_AN_OFFICE)))
+
+    def spoken_of(chosen):
+        corridors = np.zeros((n, n), dtype=bool)
+        corridors[panel.flow_origin.values[chosen], panel.flow_destination.values[chosen]] = True
+        return corridors
+
+    office = spoken_of(by_residence & ~platform)
+    told = splits.train.values & (office | spoken_of(by_residence & platform))
+    kind = np.where(office, np.where(told, 0, 1), np.where(told, 2, 3))
     year, o, d = np.nonzero(np.broadcast_to(~np.eye(n, dtype=bool), truth.shape))
     return pd.DataFrame({
         "year": truth.year.values[year], "origin": truth.origin.values[o], "destination": truth.destination.values[d],
@@ -239,7 +248,7 @@ def learned_biases(witness: Sequence[str], log_bias: np.ndarray) -> pd.DataFrame
 
     Returns
     -------
-    DataFrame: ``source, reporter, side, criterion, factor``; smallest factor first.
+    DataFrame: ``witness, collection, reporter, side, criterion, log_bias, factor``; smallest factor first.
 
     Raises
     ------
@@ -248,5 +257,7 @@ def learned_biases(witness: Sequence[str], log_bias: np.ndarray) -> pd.DataFrame
     """
     if len(witness) != len(log_bias):
         raise SchemaError("summaries", f"{len(log_bias)} biases for {len(witness)} witnesses", "give one each")
-    names = pd.DataFrame([str(w).split("|")[:4] for w in witness], columns=["source", "reporter", "side", "criterion"])
-    return names.assign(factor=np.exp(np.asarray(log_bias, dtype=np.float64))).sort_values("factor", ignore_index=True)
+    log_bias = np.asarray(log_bias, dtype=np.float64)
+    table = pd.DataFrame([(str(w), *str(w).split("|")[:4]) for w in witness],
+                         columns=["witness", "collection", "reporter", "side", "criterion"])
+    return table.assign(log_bias=log_bias, factor=np.exp(log_bias)).sort_values("factor", ignore_index=True)

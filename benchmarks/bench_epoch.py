@@ -1,0 +1,199 @@
+"""Seconds for one training epoch and peak memory at world scale.
+
+Uses the world's panel where it has been made, otherwise a random one of the same size, so that it needs no source
+file. Run it on a quiet machine, from the root of the repository:
+
+    .venv/bin/python benchmarks/bench_epoch.py --epochs 10 --threads 2 --compile
+"""
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import sys
+import time
+from dataclasses import replace
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def arguments(given=None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=10, help="epochs, the first of which compiles; at least 2")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of PyTorch")
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="use torch.compile")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or auto")
+    parser.add_argument("--panel", choices=("auto", "world", "random"), default="auto",
+                        help="auto: the world's where it has been made")
+    parser.add_argument("--territories", type=int, default=231, help="size of the random panel")
+    parser.add_argument("--output", type=Path, default=RESULTS / "epoch.json")
+    options = parser.parse_args(given)
+    if options.epochs < 2:
+        parser.error("at least 2 epochs: the first one includes compilation and is counted apart")
+    return options
+
+
+def random_panel(territories: int, pairs: int = 15_000, observations: int = 280_000, seed: int = 0):
+    """A panel as large as the world's and about as sparse; its numbers are plausible, and mean nothing."""
+    import numpy as np
+    import pandas as pd
+
+    from humanflows.panel.harmonise import PAIRS, harmonise
+    from humanflows.territories import codes
+
+    draw, years = np.random.default_rng(seed), range(1990, 2025)
+    places = np.array(codes()[:territories])
+    n = len(places)
+    corridors = n * (n - 1)
+    size = np.exp(draw.normal(15, 2, n))
+
+    def pair_of(k):
+        o, d = np.divmod(k, n - 1)
+        return places[o], places[d + (d >= o)]
+
+    def series(source, variable, values, years=years):
+        rows = pd.MultiIndex.from_product([years, places], names=["year", "territory"]).to_frame(index=False)
+        return rows.assign(source=source, variable=variable, value=np.asarray(values).ravel(), status="estimated")
+
+    shape = (len(years), n)
+    births, deaths = (np.round(size * r * np.exp(draw.normal(0, 0.2, shape))) for r in (0.02, 0.009))
+    net = np.round(size * draw.normal(0, 0.003, shape))
+    population = np.maximum(np.vstack([size, size + (births - deaths + net).cumsum(0)]), 1000)
+    territory_year = pd.concat([
+        series("wpp", "births", births), series("wpp", "deaths", deaths), series("wpp", "net_migration", net),
+        series("wpp", "population", population, range(1990, 2026)),
+        *(series("gdp", v, np.exp(draw.normal(9, 1, shape))) for v in ("gdp_per_capita", "gdp", "conflict_deaths")),
+        *(series("gdp", v, draw.normal(3, 3, shape)) for v in ("gdp_growth", "net_migration_national")),
+        series("wpp", "life_expectancy", draw.normal(70, 8, shape)),
+        series("eu", "eu_member", draw.random(shape) < 0.1),
+    ]).astype({"value": float})
+    # Of the pairs drawn, four in five exceed the size that makes a pair active, and both directions become so together.
+    chosen = draw.permutation(corridors)[:round(0.7 * min(pairs, corridors))]
+    stock = []
+    for revision, at in ((2020, range(1990, 2021, 5)), (2024, (*range(1990, 2021, 5), 2024))):
+        born, lives = pair_of(chosen)
+        level = np.exp(draw.normal(6, 2.5, len(born)))
+        stock += [pd.DataFrame({"source": "undesa_ims", "revision": revision, "year": y, "birthplace": born,
+                                "residence": lives, "persons": np.round(level * np.exp(draw.normal(0, 0.1, len(born)))),
+                                "definition": "foreign_born", "status": "reported"}) for y in at]
+    reporters = draw.permutation(n)[:max(n // 3, 1)]
+    rows = draw.permutation(len(reporters) * (n - 1) * len(years) * 2)[:observations]
+    rows, year = np.divmod(rows, len(years))
+    rows, leaves = np.divmod(rows, 2)
+    office, other = np.divmod(rows, n - 1)
+    office = reporters[office]
+    other = other + (other >= office)
+    flow = pd.DataFrame({
+        "source": "undesa_imfsc", "reporter": places[office], "side": np.where(leaves, "emigration", "immigration"),
+        "criterion": np.where(office % 3 == 0, "citizenship", "residence"), "flow_type": "movement",
+        "year": 1990 + year, "origin": np.where(leaves, places[office], places[other]),
+        "destination": np.where(leaves, places[other], places[office]),
+        "persons": np.floor(np.exp(draw.normal(4, 2, len(rows))))})
+    o, d = pair_of(np.arange(corridors))
+    pair = pd.concat([pd.DataFrame({"source": "gravity", "variable": v, "origin": o, "destination": d,
+                                    "value": draw.uniform(0, 1, corridors) * (8000 if v == "distance" else 1)})
+                      for v in PAIRS])
+    displaced_o, displaced_d = pair_of(chosen[:len(chosen) // 2])
+    pair_year = pd.concat([pd.DataFrame({
+        "source": "unhcr", "variable": "displaced_stock", "year": y, "origin": displaced_o, "destination": displaced_d,
+        "value": np.floor(np.exp(draw.normal(4, 2, len(displaced_o)))), "status": "reported"}) for y in years])
+    reconstruction = pd.concat([pd.DataFrame({
+        "source": "abel_cohen", "method": "da_pb_closed", "year": y, "origin": o, "destination": d,
+        "persons": np.floor(np.exp(draw.normal(2, 3, corridors)))}) for y in range(1990, 2020, 5)])
+    return harmonise({"stock": pd.concat(stock), "flow": flow, "territory_year": territory_year, "pair": pair,
+                      "pair_year": pair_year, "reconstruction": reconstruction}, places.tolist(), years)
+
+
+def get_panel(options, config):
+    """The panel to train on, its splits, and which one it is."""
+    from humanflows import pipeline
+    from humanflows.panel.splits import make_splits
+
+    made = pipeline.panel_path(config).is_file()
+    if options.panel == "world" or (options.panel == "auto" and made):
+        return pipeline.open_panel(config), pipeline.open_splits(config), "world"
+    panel = random_panel(options.territories)
+    return panel, make_splits(panel, config.split), "random"
+
+
+def machine() -> dict:
+    """What the figures depend on."""
+    model = platform.processor() or "unknown"
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = (line for line in info.read_text().splitlines() if line.startswith("model name"))
+        model = next(lines, f"x: {model}").split(":", 1)[1].strip()
+    return {"cpu": model, "cores": os.cpu_count(), "load_before": round(os.getloadavg()[0], 2),
+            "system": platform.system(), "python": platform.python_version(),
+            **{p: version(p) for p in ("torch", "numpy", "xarray")}}
+
+
+def peak_gib() -> float:
+    """Peak resident memory of this process so far, GiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**30 if sys.platform == "darwin" else 2**20)
+
+
+def main(given=None) -> dict:
+    """Train for a few epochs and report."""
+    options = arguments(given)
+    about = machine()
+    import torch
+
+    torch.set_num_threads(options.threads)
+    from humanflows.config import load_config
+    from humanflows.model import train as training
+
+    config = load_config("world")
+    config = replace(config, train=replace(
+        config.train, epochs=options.epochs, compile=options.compile, precision=options.precision,
+        device=options.device, patience=10**9, validate_every=10**9))
+    panel, splits, which = get_panel(options, config)
+    before = peak_gib()
+    stamps = []
+    forward = training.FlowModel.forward
+
+    def timed(self, *inputs):
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        stamps.append(time.perf_counter())      # an epoch is the time from one forward pass to the next
+        return forward(self, *inputs)
+
+    training.FlowModel.forward = timed
+    try:
+        member = training.fit_member(panel, splits, config, progress=False)
+    finally:
+        training.FlowModel.forward = forward
+    stamps.append(time.perf_counter())
+    epochs = [b - a for a, b in pairwise(stamps)]
+    result = {
+        "panel": which, "territories": panel.sizes["residence"], "years": panel.sizes["year"],
+        "observations": panel.sizes["observation"], "often_visited_pairs": len(member.model.often_flat),
+        "epochs": options.epochs, "threads": options.threads, "compile": options.compile,
+        "precision": options.precision, "device": training.choose_device(options.device).type,
+        "seconds_first_epoch": round(epochs[0], 3), "seconds_per_epoch": round(statistics.median(epochs[1:]), 4),
+        "seconds_per_epoch_all": [round(e, 4) for e in epochs[1:]],
+        "peak_gib": round(peak_gib(), 3), "peak_gib_before_training": round(before, 3), "machine": about}
+    if result["device"] == "cuda":
+        result["peak_gib_device"] = round(torch.cuda.max_memory_allocated() / 2**30, 3)
+    show(result, options.output)
+    return result
+
+
+def show(result: dict, output: Path) -> None:
+    """Print a result and write it as a whole."""
+    from humanflows import artifacts
+
+    text = json.dumps(result, indent=1)
+    print(text)
+    artifacts.write_text(output, text + "\n")
+
+
+if __name__ == "__main__":
+    main()

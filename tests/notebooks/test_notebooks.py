@@ -1,0 +1,135 @@
+"""The notebooks keep the form that makes them readable, runnable alone and free of anything from one machine.
+
+That they run, and that their checked outputs are what a run gives, is tested by nbval (see the Makefile).
+"""
+import ast
+import re
+
+import nbformat
+import pytest
+import yaml
+
+from humanflows import paths
+from humanflows.book import declared_parameters, notebook_parameters
+from humanflows.config import PROFILES, load_config
+
+NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
+NAMES = ["00_tour_the_world", "01_harmonise_sources", "02_build_features", "03_train_member", "04_validate_estimates",
+         "05_draw_estimates"]
+# A folder of one machine: a home, a temporary folder, a drive. Rates such as births/deaths are none.
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|usr|mnt|opt|Users)/|\b[A-Z]:\\\\")
+CHECKED, KEPT = "nbval-check-output", "keep_output"
+
+every = pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda f: f.stem)
+
+
+def cells(file, kind=None):
+    found = nbformat.read(file, as_version=4).cells
+    return [c for c in found if kind is None or c.cell_type == kind]
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def test_the_book_has_these_notebooks():
+    assert [f.stem for f in NOTEBOOKS] == NAMES
+
+
+@every
+def test_is_valid_and_its_metadata_name_no_machine(file):
+    notebook = nbformat.read(file, as_version=4)
+    nbformat.validate(notebook)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert dict(notebook.metadata.language_info) == {"name": "python"}
+    assert all(set(c.metadata) <= {"tags"} for c in notebook.cells)
+    assert len({c.id for c in notebook.cells}) == len(notebook.cells)
+
+
+@every
+def test_parameters_are_the_defaults_of_the_twin(file):
+    default = yaml.safe_load((paths.CONFIG / "twin.yaml").read_text(encoding="utf-8"))
+    declared = declared_parameters(file)
+    assert set(declared) == {"profile", "seed"}
+    assert declared == {k: default[k] for k in declared}
+    assert load_config(**declared) == load_config("twin")
+
+
+@every
+@pytest.mark.parametrize("profile", PROFILES)
+def test_parameters_are_known_to_every_profile(file, profile):
+    assert notebook_parameters(file, load_config(profile))["profile"] == profile
+
+
+@every
+def test_code_comes_in_few_short_cells(file):
+    code = cells(file, "code")
+    assert 8 <= len(code) <= 15
+    for cell in code:
+        assert cell.source.count("\n") < 12, cell.source
+        assert max(map(len, cell.source.splitlines())) <= 120, cell.source
+        ast.parse(cell.source)
+
+
+@every
+def test_code_names_no_folder_and_changes_no_import_path(file):
+    for cell in cells(file, "code"):
+        tree = ast.parse(cell.source)
+        names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+        imported = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+        assert not names & {"Path", "open", "__file__"} and not imported & {"os", "sys", "pathlib"}, cell.source
+    for cell in cells(file):
+        assert not MACHINE_PATH.search(cell.source), cell.source
+
+
+@every
+def test_no_value_is_silenced_by_a_semicolon(file):
+    assert not any(c.source.rstrip().endswith(";") for c in cells(file, "code"))
+
+
+@every
+def test_tells_what_it_is_for_sums_up_and_sets_exercises(file):
+    prose = cells(file, "markdown")
+    assert prose[0].source.startswith("# ")
+    text = "\n".join(c.source for c in prose)
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert headings[0] == "Overview" and headings[-2:] == ["Summary", "Exercises"]
+    assert all(row in text for row in ("| Question |", "| Afterwards you can |", "| Needs |", "| Next |"))
+    exercises = text.split("## Exercises")[1]
+    tasks, hints = re.findall(r"^\*\*\d\.\*\*", exercises, re.MULTILINE), exercises.count(":::{dropdown} Hint")
+    assert 3 <= len(tasks) <= 5 and len(tasks) == hints
+
+
+@every
+def test_every_result_is_read_after_it_is_shown(file):
+    """At most two code cells follow one another without prose between them, but for the opening."""
+    kinds = [c.cell_type for c in cells(file)]
+    start = next(k for k, c in enumerate(cells(file)) if "parameters" in tags(c)) + 2
+    for k in range(start, len(kinds) - 2):
+        assert "markdown" in kinds[k:k + 3]
+    assert kinds[-1] == "markdown"
+
+
+@every
+def test_what_prose_glues_is_given_by_code(file):
+    used = set(re.findall(r"\{glue:text\}`([^`:]+)", "\n".join(c.source for c in cells(file, "markdown"))))
+    given = set(re.findall(r"glue\(\"(\w+)\"", "\n".join(c.source for c in cells(file, "code"))))
+    assert used == given
+
+
+@every
+def test_only_checked_outputs_are_stored(file):
+    code = cells(file, "code")
+    checked = [c for c in code if CHECKED in tags(c)]
+    assert checked and all(KEPT in tags(c) for c in checked)
+    for cell in code:
+        assert cell.execution_count is None
+        if cell not in checked:
+            assert not cell.outputs, cell.source
+            continue
+        assert cell.outputs, cell.source
+        for output in cell.outputs:
+            # text on stdout alone: progress goes to stderr, figures and errors differ between machines
+            assert output.output_type == "stream" and output.name == "stdout", cell.source
+            assert not MACHINE_PATH.search(output.text) and not re.search(r"\d\.\d{6,}", output.text), output.text
