@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 import xarray as xr
 
@@ -172,9 +173,18 @@ def read_peers(config: Config, panel: xr.Dataset, splits: xr.Dataset) -> dict[st
     from .results.peers import published_peers
 
     peers = published_peers(config.years, codes()) if config.profile == "world" else {}
-    peers["persistence"] = predict_persistence(panel)
-    peers["persistence, five years"] = predict_persistence(panel, horizon="five_year")
-    peers["mean of the two regions"] = predict_region_mean(panel, splits)
+    regions = predict_region_mean(panel, splits)
+    # Before a corridor's first report persistence has nothing to persist; without a stand-in there, the first year of
+    # every series would be dropped for all peers.
+    years, origin, destination = (panel[f"flow_{k}"].values.astype(int) for k in ("year", "origin", "destination"))
+    stand_in = regions.values[years, origin, destination]
+    for name, horizon in (("persistence", "annual"), ("persistence, five years", "five_year")):
+        last = predict_persistence(panel, horizon=horizon)
+        peers[name] = last.copy(data=np.where(np.isnan(last.values), stand_in, last.values))
+        peers[name].attrs["learned_from"] = (
+            f"{last.attrs.get('learned_from', 'earlier reports of the same corridor')}; before the first report, the "
+            "mean of the two regions")
+    peers["mean of the two regions"] = regions
     return peers
 
 
@@ -186,7 +196,8 @@ def validate(config: Config, *, refresh: bool = False) -> Path:
     target = scores_path(config)
     inputs = {"estimates": artifacts.sha256(artifacts.require(estimates_path(config), "estimate")),
               "panel": artifacts.sha256(panel_path(config)), "splits": artifacts.sha256(splits_path(config)),
-              "code": artifacts.code_digest("results", "baselines", "sources/published.py", "sources/abel_cohen.py")}
+              "code": artifacts.code_digest("results", "baselines", "pipeline.py", "sources/published.py",
+                                          "sources/abel_cohen.py")}
 
     def make():
         estimates, panel, splits = load_estimates(config), open_panel(config), open_splits(config)

@@ -300,7 +300,7 @@ def test_training_recovers_the_simulated_truth(fit, small_config, small_panel, s
         assert r["trained", where] > 0.75, r
         assert r["trained", where] > r["untrained", where] + 0.05, r
     assert r["trained", "all"] > r["gravity", "all"] + 0.02, r     # too few corridors are held out here to compare on
-    level = np.log(training.predict(trained).flow.sum() / small_world.truth.flow.values.sum())
+    level = np.log(training.predict(trained).flow.numpy().sum() / small_world.truth.flow.values.sum())
     assert abs(level) < 0.5
     assert trained.history.validation.min() < trained.history.validation.iloc[0]
 

@@ -83,10 +83,11 @@ def _totals(table: pd.DataFrame) -> dict[str, tuple]:
     """Series per peer, persons a year; five-year sums become a mean per year at the middle of the period."""
     series = {}
     for (peer, horizon), rows in table.groupby(["peer", "horizon"], sort=False):
-        if horizon == "annual":
+        if horizon == "annual" and "persistence" not in peer and "regions" not in peer:
             series[peer] = (rows.year.to_numpy(), rows.persons.to_numpy())
-        elif "pseudo-Bayes" in peer:
-            series[f"{peer}, a fifth of five years"] = (rows.year.to_numpy() + 2.5, rows.persons.to_numpy() / 5)
+        elif "2023" in peer and "pseudo-Bayes" in peer:
+            series["Abel & Cohen, pseudo-Bayes, mean of five years"] = (rows.year.to_numpy() + 2.5,
+                                                                        rows.persons.to_numpy() / 5)
     return series
 
 

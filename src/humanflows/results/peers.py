@@ -119,7 +119,9 @@ def five_year_flows(table: pd.DataFrame, years: Sequence[int], codes: Sequence[s
 
 
 def _zero_diagonal(flow: xr.DataArray) -> xr.DataArray:
-    return flow.copy(data=np.where(np.eye(flow.sizes["origin"], dtype=bool), 0.0, flow.values))
+    """Nobody moves within a territory; a year without any estimate stays without."""
+    some = np.isfinite(flow.values).any((1, 2), keepdims=True)
+    return flow.copy(data=np.where(np.eye(flow.sizes["origin"], dtype=bool) & some, 0.0, flow.values))
 
 
 def _files(wanted, what: str, download: bool) -> dict[str, Path]:

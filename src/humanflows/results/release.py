@@ -18,7 +18,7 @@ from .estimates import net_migration_of
 
 LICENCE = "CC BY 4.0"
 TABLES = ("scores", "net_migration_scores", "stock_scores", "world_totals")
-SMALLEST = 0.5      # persons; a flow or stock below is stored as zero: 97% of the bytes for none of the people
+SMALLEST = 0.5      # persons; a flow or stock below half a person is stored as zero
 DIGITS = 4          # significant digits of a stored number; its uncertainty is far larger
 
 
