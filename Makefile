@@ -7,6 +7,8 @@ READY   := .venv/.ready
 # The environment must not leak in: another checkout on PYTHONPATH would be tested instead of this one.
 unexport PYTHONPATH
 unexport PYTHONHOME
+# Notebooks draw into themselves; another backend would leave the book without figures.
+unexport MPLBACKEND
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help

@@ -24,9 +24,9 @@ from .style import DIVERGING, INK, LAND, PAPER, QUIET, REGION_COLOURS
 EQUAL_EARTH = 8857
 SMALL_KM2 = 15_000           # below this a territory is a few pixels wide and is drawn as a circle
 NIGHT, OCEAN, NIGHT_LAND, NIGHT_TEXT = "#0e151d", "#121c27", "#22303e", "#c3ccd6"
-SHORT_NAMES = {"Latin America and the Caribbean": "Latin America\n& Caribbean", "Sub-Saharan Africa": "Sub-Saharan\nAfrica",
-               "South-Eastern Asia": "South-Eastern\nAsia", "Northern America": "Northern\nAmerica",
-               "Northern Africa": "Northern\nAfrica"}
+SHORT_NAMES = {"Latin America and the Caribbean": "Latin America\n& Caribbean", "Northern Africa": "Northern\nAfrica",
+               "Sub-Saharan Africa": "Sub-Saharan\nAfrica", "South-Eastern Asia": "South-Eastern\nAsia",
+               "Northern America": "Northern\nAmerica"}
 
 
 # -- input ------------------------------------------------------------------------------------------------------------
@@ -36,11 +36,13 @@ def _checked(data: xr.DataArray, dims: Sequence[str], territory_dims: Sequence[s
     missing = [d for d in named if d not in data.dims]
     extra = [] if ... in dims else [d for d in data.dims if d not in named]
     if missing or extra:
-        raise InputError(what, f"dimensions are {tuple(data.dims)}", f"give data[{', '.join(named)}]: select or sum the rest",
+        raise InputError(what, f"dimensions are {tuple(data.dims)}",
+                         f"give data[{', '.join(named)}]: select or sum the rest",
                          key=", ".join(map(str, missing + extra)))
     for dim in territory_dims:
         if dim not in data.coords:
-            raise InputError(what, "a dimension without territory codes", "give it its ISO 3166-1 alpha-3 codes", key=dim)
+            raise InputError(what, "a dimension without territory codes", "give it its ISO 3166-1 alpha-3 codes",
+                             key=dim)
         check_codes(pd.Series(data[dim].values, dtype=object), file=what)
     if data.size == 0 or not bool(np.isfinite(data).any()):
         raise InputError(what, "no number to draw", "select territories and years that have data")
@@ -79,8 +81,9 @@ def _globe(south: float = -90.0, north: float = 90.0) -> np.ndarray:
 
 
 def _bare(ax: Axes) -> None:
-    """No ticks, no grid, no frame; the background stays, unlike with ``axis("off")``."""
-    ax.set(xticks=[], yticks=[])
+    """No ticks, labels, grid or frame; the background stays, unlike with ``axis("off")``."""
+    # geopandas writes "Easting" and "Northing" beside whatever it draws.
+    ax.set(xticks=[], yticks=[], xlabel="", ylabel="")
     ax.grid(False)
     ax.spines[:].set_visible(False)
 
@@ -150,7 +153,8 @@ def plot_net_migration_map(net_migration: xr.DataArray, geometry: gpd.GeoDataFra
         values = 1000 * values / people.reindex(values.index).where(lambda p: p > 0)
     values = values[np.isfinite(values)]
     if values.empty:
-        raise InputError(what, "no territory has both net migration and a population", "give the population of the same territories")
+        raise InputError(what, "no territory has both net migration and a population",
+                         "give the population of the same territories")
     _check_geometry(geometry, values.index, what)
 
     norm, ticks = _rate_scale(values) if population is not None else _persons_scale(values)
@@ -159,12 +163,13 @@ def plot_net_migration_map(net_migration: xr.DataArray, geometry: gpd.GeoDataFra
     small = outlines.area[values.index] < SMALL_KM2 * 1e6
     sizes = values.abs().sort_values(ascending=False).index      # larger values below, so that none is hidden
 
-    ax.add_patch(Polygon(_globe(-58, 84), facecolor="#f7f9fb", edgecolor="#d5dbe1", linewidth=0.6, zorder=0, gid="globe"))
+    ax.add_patch(Polygon(_globe(-58, 84), facecolor="#f7f9fb", edgecolor="#d5dbe1", linewidth=0.6, zorder=0,
+                         gid="globe"))
     blank = outlines.drop(values.index)
     if len(blank):
         blank.plot(ax=ax, color=LAND, edgecolor=PAPER, linewidth=0.3, zorder=1, gid="no-data")
-    outlines[values.index].plot(ax=ax, color=cmap(norm(values.to_numpy())), edgecolor="#8c97a3", linewidth=0.3, zorder=2,
-                                gid="territories")
+    outlines[values.index].plot(ax=ax, color=cmap(norm(values.to_numpy())), edgecolor="#8c97a3", linewidth=0.3,
+                                zorder=2, gid="territories")
     dots = [t for t in sizes if small[t]]
     if dots:
         at = gpd.points_from_xy(geometry.longitude[dots], geometry.latitude[dots], crs=4326).to_crs(EQUAL_EARTH)
@@ -260,7 +265,10 @@ def _spread(heights: pd.Series, gap: float, low: float, high: float) -> pd.Serie
     runs: list[list[float]] = []        # [sum of wished centres, count], a run spans count * gap around its mean
     for value in order:
         runs.append([float(value), 1])
-        while len(runs) > 1 and runs[-1][0] / runs[-1][1] - runs[-2][0] / runs[-2][1] < gap * (runs[-1][1] + runs[-2][1]) / 2:
+        while len(runs) > 1:
+            (lower, below), (upper, above) = runs[-2:]
+            if upper / above - lower / below >= gap * (above + below) / 2:
+                break
             total, count = runs.pop()
             runs[-1][0] += total
             runs[-1][1] += count
@@ -380,11 +388,18 @@ def plot_title_figure(flow: xr.DataArray, geometry: gpd.GeoDataFrame, *, largest
     for collection in (glow, arcs):
         collection.set_clip_path(globe)
 
-    ax.set_aspect("equal", adjustable="datalim")
     _bare(ax)
     edge = _globe(-57, 84)
-    ax.set_xlim(edge[:, 0].min() * 1.02, edge[:, 0].max() * 1.02)
-    ax.set_ylim(edge[:, 1].min() * 1.0, edge[:, 1].max() * 1.06)
+    low, high, reach = edge[:, 1].min(), edge[:, 1].max() * 1.06, edge[:, 0].max() * 1.02
+    # Night fills the axes to their rim, whatever their shape: widen the shorter side.
+    room = ax.get_position(original=True)       # what was given, not what geopandas made of it
+    inches = ax.figure.get_size_inches()
+    shape = room.width * inches[0] / (room.height * inches[1])
+    spare = max(2 * reach / shape - (high - low), 0) / 2
+    low, high = low - spare, high + spare
+    reach = max(reach, (high - low) * shape / 2)
+    ax.set(xlim=(-reach, reach), ylim=(low, high))
+    ax.set_aspect("equal", adjustable="box")
     _title_keys(ax, table, top)
     return ax
 
@@ -428,7 +443,8 @@ def plot_region_circle(flow: xr.DataArray, ax: Axes) -> Axes:
 
     Returns
     -------
-    The axes. Sectors are wedges with ids ``sector:<region>``, ribbons patches with ids ``ribbon:<origin>|<destination>``.
+    The axes. Sectors are wedges with ids ``sector:<region>``, ribbons patches with ids
+    ``ribbon:<origin>|<destination>``.
 
     Raises
     ------
@@ -523,13 +539,13 @@ def _circle_labels(ax: Axes, moves: pd.DataFrame, middles: dict[str, float]) -> 
             reach = np.sqrt(max(1.15 ** 2 - height ** 2, 0.0))
             x = max(reach, abs(edge[0]) + 0.05) * (1 if right else -1)
             out, into = moves.loc[region].sum() / 1e6, moves[region].sum() / 1e6
-            ax.annotate(SHORT_NAMES.get(region, region), edge, xytext=(x, height), ha="left" if right else "right", va="bottom",
-                        fontsize=9, fontweight="bold", color=_dark(REGION_COLOURS[region]), linespacing=1.0,
-                        gid=f"label:{region}",
+            ax.annotate(SHORT_NAMES.get(region, region), edge, xytext=(x, height), ha="left" if right else "right",
+                        va="bottom", fontsize=9, fontweight="bold", color=_dark(REGION_COLOURS[region]),
+                        linespacing=1.0, gid=f"label:{region}",
                         arrowprops={"arrowstyle": "-", "color": REGION_COLOURS[region], "linewidth": 0.8, "shrinkA": 2,
                                     "shrinkB": 0, "relpos": (0 if right else 1, 0)})
-            ax.text(x, height - 0.012, f"{_millions(out)} leave, {_millions(into)} arrive", ha="left" if right else "right",
-                    va="top", fontsize=8, color=INK)
+            ax.text(x, height - 0.012, f"{_millions(out)} leave, {_millions(into)} arrive", va="top", fontsize=8,
+                    ha="left" if right else "right", color=INK)
 
 
 def _millions(value: float) -> str:
