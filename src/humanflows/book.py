@@ -304,8 +304,11 @@ _SCORES = {"peer": ("estimates", 0), "n": ("cells", 0), "r": ("R", 3), "log_r": 
 _SCORE_GROUPS = ("collection", "side", "criterion", "horizon")
 
 
+_FIRST = {"undesa_imfsc", "residence"}   # the sets of the validation protocol: shown open, before the folded others
+
+
 def scores_part() -> str:
-    """Score tables of the release, one per set of cells, as Markdown."""
+    """Score tables of the release, one per set of cells, as Markdown; all but the protocol's own sets are folded."""
     from .sources.catalogue import SOURCES
 
     file = artifacts.require(paths.RELEASE / "scores.csv", "humanflows release --profile world")
@@ -314,12 +317,16 @@ def scores_part() -> str:
     if absent:
         raise ArtifactError(file, f"score table lacks the columns {absent}", "run humanflows release again")
     titles = {name: source.title for name, source in SOURCES.items()}
-    parts = []
+    shown, folded = [], []
     for keys, group in scores.groupby(list(_SCORE_GROUPS), sort=False, dropna=False):
         title = ", ".join(titles.get(k, str(k).replace("_", " ")) for k in keys if k == k)
         rows = [{c: _score(row[c], decimals) for c, (_, decimals) in _SCORES.items()} for _, row in group.iterrows()]
-        parts.append(f"**{title}**\n\n" + markdown_table(rows, {c: head for c, (head, _) in _SCORES.items()}))
-    return "\n".join(parts)
+        table = markdown_table(rows, {c: head for c, (head, _) in _SCORES.items()})
+        if set(keys) >= _FIRST:
+            shown.append(f"**{title}**\n\n{table}")
+        else:
+            folded.append(f"````{{dropdown}} {title}\n{table}\n````\n")
+    return "\n".join(shown + folded)
 
 
 def _score(value, decimals: int) -> str:

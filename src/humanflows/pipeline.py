@@ -90,8 +90,9 @@ def harmonise(config: Config, *, refresh: bool = False) -> Path:
         places = codes() if config.profile == "world" else tuple(sorted(tables["territory_year"]["territory"].unique()))
         about = catalogue.about_sources() if config.profile == "world" else {}
         panel = harmonise_tables(tables, places, config.years, about)
+        splits = make_splits(panel, config.split)  # both or none: a split that fails leaves the earlier panel
         artifacts.write_netcdf(panel, target, compress=1)
-        artifacts.write_netcdf(make_splits(panel, config.split), splits_path(config))
+        artifacts.write_netcdf(splits, splits_path(config))
         return {"territories": len(places), "observations": panel.sizes["observation"],
                 "witnesses": panel.sizes["witness"]}
 

@@ -116,7 +116,7 @@ def test_perfect_predictions_leave_nothing_to_explain(small_panel, everyone, cor
     told = made(consistent(small_panel, run), everyone, corridors).terms(run)
     assert set(DATA_TERMS) <= set(told)
     for name, term in told.items():
-        assert float(term) == pytest.approx(0, abs=2e-3), name
+        assert term.item() == pytest.approx(0, abs=2e-3), name
 
 
 @pytest.mark.parametrize("name", DATA_TERMS)

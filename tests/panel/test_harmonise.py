@@ -253,7 +253,10 @@ def test_reconstructions_end_with_the_panel(panel):
     table = panel.reconstruction
     assert table.method.values.tolist() == ["abel_cohen|da_pb_closed", "abel_cohen|sd_drop_neg"]
     assert table.period.values.tolist() == [1990, 1995]
-    assert table.sel(origin="AUT", destination="BEL").values.tolist() == [[70, 90], [0, 55]]
+    np.testing.assert_array_equal(table.sel(origin="AUT", destination="BEL"), [[70, 90], [np.nan, 55]])
+    # an absent corridor is zero between territories that the period mentions, and unknown elsewhere
+    assert table.sel(origin="BEL", destination="AUT", period=1995).values.tolist() == [0, 0]
+    assert np.isnan(table.sel(origin="CHE")).all() and np.isnan(table.sel(destination="CHE")).all()
 
 
 # ---- the panel as a whole ------------------------------------------------------------------------------------------

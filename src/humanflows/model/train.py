@@ -1,4 +1,5 @@
 """Training of one member: reproducible from its seed, resumable to the same weights, stopped by unseen corridors."""
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from ..panel.splits import training_observations
 from .recursion import FlowModel, Trajectory
 from .witnesses import Witnesses, effect_penalty
 
+SMALL = 100          # territories: below, a second thread costs more than it brings
 HIDDEN_SHARE = 0.15  # of territories whose net-migration feature is hidden each epoch, so that none leans on it alone
 FEATURE_HIDDEN = "net_migration_rate"
 
@@ -95,35 +97,60 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
     model, witnesses, score = build_member(panel, splits, config)
     model, witnesses = model.to(device), witnesses.to(device)
     if settings.compile:
+        torch._dynamo.config.suppress_errors = True  # without a C++ compiler the same code runs uncompiled
         model.cell.forward = torch.compile(model.cell.forward, dynamic=False)
         model.account = torch.compile(model.account, dynamic=False)
     weights = {**{f"model.{k}": v for k, v in model.named_parameters()},
                **{f"witnesses.{k}": v for k, v in witnesses.named_parameters()}}
     # Adam's moments are kept in the order of `weights`.
     optimiser = torch.optim.Adam(weights.values(), lr=settings.learning_rate, betas=(0.9, 0.99), eps=1e-8)
-    identity = artifacts.digest(config.as_dict(), panel.sizes, artifacts.code_digest("model", "panel"))
+    identity = artifacts.digest(config.as_dict(), _digest(panel), _digest(splits),
+                                artifacts.code_digest("model", "panel"))
     state = _State(weights, optimiser, identity)
     if checkpoint is not None and Path(checkpoint).is_file():
         state.load(Path(checkpoint))
 
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 if model.n < SMALL else threads)
+    try:
+        _descend(model, witnesses, score, state, settings, config.seed, checkpoint, progress, stop_after)
+    finally:
+        torch.set_num_threads(threads)
+    state.restore_best()
+    return Member(model, witnesses, pd.DataFrame(state.history), state.seconds)
+
+
+def _digest(dataset: xr.Dataset) -> str:
+    """Digest of a dataset's values: an interrupted training must not go on with other data."""
+    def content(values: np.ndarray) -> bytes:
+        return np.ascontiguousarray(values).tobytes() if values.dtype.kind != "O" else str(values.tolist()).encode()
+
+    return artifacts.digest([(str(k), str(v.dtype), v.shape, hashlib.sha256(content(v.values)).hexdigest())
+                             for k, v in sorted(dataset.variables.items())])
+
+
+def _descend(model, witnesses, score, state: "_State", settings: TrainConfig, seed: int, checkpoint, progress: bool,
+             stop_after: int | None) -> None:
+    """The epochs: predict, compare, step; ``state`` holds everything that a resumed run needs."""
+    device, weights = model.births.device, list(state.weights.values())
     started, before = time.perf_counter(), state.seconds
     last = min(settings.epochs, stop_after or settings.epochs)
     bar = tqdm(total=settings.epochs, initial=state.epoch, unit="epoch", disable=not progress, mininterval=2,
-               ncols=100, desc=f"training seed {config.seed} on {device.type}")
+               ncols=100, desc=f"training seed {seed} on {device.type}")
     while state.epoch < last and not state.exhausted(settings.patience):
-        for group in optimiser.param_groups:
+        for group in state.optimiser.param_groups:
             group["lr"] = _learning_rate(settings, state.epoch)
-        optimiser.zero_grad(set_to_none=True)
+        state.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-            run = model(_hide_feature(model, config.seed, state.epoch))
+            run = model(_hide_feature(model, seed, state.epoch))
             terms = witnesses.terms(run)
             loss = witnesses.loss(terms) + effect_penalty(model)
         loss.backward()
         # The score belongs to the weights before the step: remember those.
         state.record(terms, float(loss.detach()), score(run) if state.epoch % settings.validate_every == 0 else None)
-        norm = torch.nn.utils.clip_grad_norm_(list(weights.values()), settings.clip)
+        norm = torch.nn.utils.clip_grad_norm_(weights, settings.clip)
         if torch.isfinite(norm):
-            optimiser.step()
+            state.optimiser.step()
         state.epoch += 1
         state.seconds = before + time.perf_counter() - started
         bar.update()
@@ -133,8 +160,6 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
     bar.close()
     if checkpoint is not None:
         state.save(Path(checkpoint))
-    state.restore_best()
-    return Member(model, witnesses, pd.DataFrame(state.history), state.seconds)
 
 
 def _hide_feature(model: FlowModel, seed: int, epoch: int) -> Tensor:

@@ -94,7 +94,7 @@ class Witnesses(nn.Module):
         place = np.where(side == "emigration", o, d)
         _, office_year = np.unique((w * n + place) * years + y, return_inverse=True)
         office_total = np.bincount(office_year, persons)
-        office_weight = np.bincount(office_year, weight)
+        office_weight = np.bincount(office_year, weight).astype(float)  # of nothing it would be integer
         office_weight /= max(office_weight.sum(), 1e-12)
         change_weight = change_weight * weight
         change_weight /= max(change_weight.sum(), 1e-12) * change_spread
