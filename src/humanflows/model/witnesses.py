@@ -188,7 +188,7 @@ class Witnesses(nn.Module):
         if self.has_reconstruction:
             terms["reconstruction"] = self._reconstruction_term(run)
         terms["bias"] = (self.collection_ridge * self.collection_bias**2).sum() \
-            + (self.witness_ridge * self.log_bias**2).mean() * 5
+            + 5 * (self.witness_ridge * self.log_bias**2).sum() / max(len(self.log_bias), 1)
         return terms
 
     def _reconstruction_term(self, run):
