@@ -16,7 +16,7 @@ def cell():
 @pytest.fixture
 def inputs():
     draw = torch.Generator().manual_seed(4)
-    shape = ((PAIRS, WIDTH), (PAIRS, WIDTH), (PAIRS, PAIR), (PAIRS, HIDDEN))
+    shape = ((PAIRS, WIDTH), (PAIRS, WIDTH), (PAIRS, PAIR - 2), (PAIRS, 2), (PAIRS, HIDDEN))
     return [torch.randn(s, generator=draw) for s in shape]
 
 
@@ -58,21 +58,21 @@ def test_every_pair_follows_the_same_rule(cell, inputs):
 
 def test_memory_stays_between_what_it_was_and_one(cell, inputs):
     # A gate mixes the old memory with a tanh: from zero it can never leave (-1, 1).
-    origin, destination, pair, memory = (100 * x for x in inputs)
+    origin, destination, pair, stocks, memory = (100 * x for x in inputs)
     memory = torch.zeros_like(memory)
     for _ in range(50):
-        _, memory = cell(origin, destination, pair, memory)
+        _, memory = cell(origin, destination, pair, stocks, memory)
     assert memory.abs().max() <= 1.0
     assert memory.abs().max() > 0.01
 
 
 def test_what_is_remembered_depends_on_the_past(cell, inputs):
-    origin, destination, pair, _ = inputs
+    origin, destination, pair, stocks, _ = inputs
     zero = torch.zeros(PAIRS, HIDDEN)
-    _, first = cell(origin, destination, pair, zero)
-    _, other = cell(origin, destination, pair + 1.0, zero)
-    later, _ = cell(origin, destination, pair, first)
-    differently, _ = cell(origin, destination, pair, other)
+    _, first = cell(origin, destination, pair, stocks, zero)
+    _, other = cell(origin, destination, pair + 1.0, stocks, zero)
+    later, _ = cell(origin, destination, pair, stocks, first)
+    differently, _ = cell(origin, destination, pair, stocks, other)
     assert not torch.allclose(later, differently, atol=1e-6)
 
 

@@ -148,7 +148,7 @@ class Telltale(nn.Module):
     def territories(self, unilateral):
         return unilateral, unilateral
 
-    def forward(self, origin, destination, pair, memory):
+    def forward(self, origin, destination, pair, stocks, memory):
         told = torch.stack([origin[:, 0], destination[:, 0], pair[:, 1], memory[:, 0]], 1)
         return told, memory + 1
 
@@ -188,8 +188,8 @@ def test_hazards_land_in_their_cells(small_panel, share):
 class Mirror(Telltale):
     """A cell whose first two hazards are what it was told last: the two stocks of the pair."""
 
-    def forward(self, origin, destination, pair, memory):
-        return torch.stack([pair[:, -2], pair[:, -1], memory[:, 0], memory[:, 0]], 1), memory
+    def forward(self, origin, destination, pair, stocks, memory):
+        return torch.stack([stocks[:, 0], stocks[:, 1], memory[:, 0], memory[:, 0]], 1), memory
 
 
 def test_both_stocks_of_a_pair_are_read(features, small_panel):

@@ -40,12 +40,13 @@ class PairCell(nn.Module):
         u = torch.cat([unilateral, self.embedding], 1)
         return self.as_origin(u), self.as_destination(u)
 
-    def forward(self, origin: Tensor, destination: Tensor, pair: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """One year on P pairs: origin, destination [P, width], pair [P, b], memory [P, hidden].
+    def forward(self, origin: Tensor, destination: Tensor, pair: Tensor, stocks: Tensor,
+                memory: Tensor) -> tuple[Tensor, Tensor]:
+        """One year on P pairs: origin, destination [P, width], pair [P, b], log stocks [P, 2], memory [P, hidden].
 
         Returns log-hazards [P, 4] (native, back, onward, affinity) and the new memory [P, hidden].
         """
-        x = nn.functional.silu(origin + destination + self.of_pair(torch.cat([pair, memory], 1)))
+        x = nn.functional.silu(origin + destination + self.of_pair(torch.cat([pair, stocks, memory], 1)))
         x = x + nn.functional.silu(self.mix(x))
         hazards, gate, candidate = self.read(x).split([4, self.hidden, self.hidden], 1)
         memory = memory + torch.sigmoid(gate) * (torch.tanh(candidate) - memory)

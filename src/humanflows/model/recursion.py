@@ -11,7 +11,7 @@ from ..panel.features import Features
 from . import accounting
 from .network import PairCell
 
-BLOCK = 7  # years between two visits of the cell to a pair that never holds a stock (see features.active_pairs)
+BLOCK = 9  # years between two visits of the cell to a pair that never holds a stock (see features.active_pairs)
 
 
 class Trajectory(NamedTuple):
@@ -124,11 +124,10 @@ class FlowModel(nn.Module):
     def _visit(self, kind, position, tables, log_stock, memory):
         get = lambda name: getattr(self, f"{kind}_{name}")  # noqa: E731
         # index_select, not [...]: its gradient is an ordered sum of rows, faster and the same in every run
-        pair = torch.cat([get("pair")[position], log_stock.index_select(0, get("flat")),
-                          log_stock.index_select(0, get("back"))], 1)
+        stocks = torch.cat([log_stock.index_select(0, get("flat")), log_stock.index_select(0, get("back"))], 1)
         origin, destination = tables
         return self.cell(origin.index_select(0, get("origin")), destination.index_select(0, get("destination")),
-                         pair, memory)
+                         get("pair")[position], stocks, memory)
 
 
 def _unordered(flat: np.ndarray, n: int) -> np.ndarray:

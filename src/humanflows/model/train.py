@@ -94,6 +94,7 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
     settings = config.train
     device = choose_device(settings.device)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # every value is written before it is read
     model, witnesses, score = build_member(panel, splits, config)
     model, witnesses = model.to(device), witnesses.to(device)
     if settings.compile:

@@ -160,8 +160,9 @@ class Witnesses(nn.Module):
     def predictions(self, run: Trajectory) -> Tensor:
         """What every flow witness should have said [M], persons."""
         flat = torch.cat([run.flow.reshape(-1), run.arrivals.reshape(-1), run.departures.reshape(-1)])
-        bias = self.log_bias[self.obs_witness] + self.collection_bias[self.obs_collection]
-        return flat[self.obs_position] * torch.exp(bias)
+        bias = self.log_bias.index_select(0, self.obs_witness) \
+            + self.collection_bias.index_select(0, self.obs_collection)
+        return flat.index_select(0, self.obs_position) * torch.exp(bias)
 
     def terms(self, run: Trajectory) -> dict[str, Tensor]:
         """Unweighted loss terms, each about 1 for a model that knows nothing but the mean."""
@@ -171,19 +172,20 @@ class Witnesses(nn.Module):
         log_error = (log - self.obs_log) ** 2
         terms = {"flow": 0.5 * (root_error @ self.obs_root_weight + log_error @ self.obs_log_weight)}
         mean = torch.zeros_like(self.series_length).index_add_(0, self.obs_series, log) / self.series_length
-        terms["change"] = ((log - mean[self.obs_series] - self.obs_change) ** 2) @ self.obs_change_weight
+        change = log - mean.index_select(0, self.obs_series)
+        terms["change"] = ((change - self.obs_change) ** 2) @ self.obs_change_weight
 
         total = torch.zeros_like(self.office_log).index_add_(0, self.obs_office_year, predicted)
         terms["total"] = ((torch.log1p(total) - self.office_log) ** 2) @ self.office_weight
 
         middle = (0.5 * (run.stock[1:] + run.stock[:-1])).reshape(-1)
-        stock = middle[self.stock_position]
+        stock = middle.index_select(0, self.stock_position)
         terms["stock"] = 0.5 * (((torch.sqrt(stock + 0.1) - self.stock_root) ** 2).mean() / self.stock_spread[0]
                                 + ((torch.log1p(stock) - self.stock_log) ** 2).mean() / self.stock_spread[1])
-        difference = middle[self.difference_to] - middle[self.difference_from]
+        difference = middle.index_select(0, self.difference_to) - middle.index_select(0, self.difference_from)
         terms["stock_difference"] = ((signed_sqrt(difference) - self.difference_root) ** 2).mean() \
             / self.difference_spread
-        net = (run.flow.sum(1) - run.flow.sum(2)).reshape(-1)[self.net_position]
+        net = (run.flow.sum(1) - run.flow.sum(2)).reshape(-1).index_select(0, self.net_position)
         terms["net_migration"] = ((signed_sqrt(net) - self.net_root) ** 2).mean() / self.net_spread
         if self.has_reconstruction:
             terms["reconstruction"] = self._reconstruction_term(run)

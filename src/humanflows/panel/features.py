@@ -11,7 +11,7 @@ import xarray as xr
 from ..territories import region_of
 from .harmonise import best_stock
 
-QUIET = 50  # persons: a pair that never holds more is visited once in seven years
+QUIET = 100  # persons: a pair that never holds more is visited once in nine years
 PANDEMIC = {2020: 1.0, 2021: 0.5}  # years of closed borders: a known event, as a war or an accession is
 
 
@@ -48,7 +48,7 @@ def build_features(panel: xr.Dataset) -> Features:
 def active_pairs(panel: xr.Dataset) -> np.ndarray:
     """Ordered pairs [origin, destination] that ever hold more than ``QUIET`` migrants or displaced people, either way.
 
-    The cell visits the others once in seven years instead of every year: most pairs are such, and they carry very
+    The cell visits the others once in nine years instead of every year: most pairs are such, and they carry very
     little. Reported flows play no part, so that what is held out cannot show here.
     """
     stock = np.nan_to_num(best_stock(panel)).max(0) > QUIET
