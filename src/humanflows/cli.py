@@ -123,6 +123,20 @@ def release(profile: Profile = "world", settings: Setting = None) -> None:
 
 
 @app.command()
+def provenance(
+    corridor: Annotated[str, typer.Argument(help="Origin and destination, e.g. VEN-COL.")],
+    year: Annotated[int, typer.Argument(help="Calendar year.")],
+    profile: Profile = "world",
+) -> None:
+    """Say which sources speak about a corridor in a year, and what they say."""
+    with _step(f"provenance of {corridor} in {year} ({profile})", "cpu"):
+        from . import pipeline
+        from .panel.harmonise import provenance as table_of
+
+        typer.echo(table_of(pipeline.open_panel(load_config(profile)), corridor, year).to_string(index=False))
+
+
+@app.command()
 def notebooks(
     profile: Profile = "twin",
     refresh: Refresh = False,

@@ -64,3 +64,18 @@ def test_settings_are_typed():
         "train": {"epochs": 5, "compile": False, "learning_rate": 0.004}, "seed": 2}
     with pytest.raises(ConfigError):
         cli.parse_settings(["=3"])
+
+
+def test_provenance_says_who_speaks_about_a_corridor(monkeypatch, small_panel):
+    from humanflows import pipeline
+
+    monkeypatch.setattr(pipeline, "open_panel", lambda config: small_panel)
+    k = int(small_panel.flow_witness.size // 2)
+    o, d, y = (int(small_panel[f"flow_{x}"][k]) for x in ("origin", "destination", "year"))
+    corridor = f"{small_panel.origin.values[o]}-{small_panel.destination.values[d]}"
+    result = run("provenance", corridor, str(int(small_panel.year[y])), "--profile", "twin")
+    assert result.exit_code == 0, result.output
+    source = str(small_panel.witness.values[int(small_panel.flow_witness[k])]).split("|")[0]
+    assert source in result.output and "flow during the year" in result.output
+    bad = run("provenance", "ABC-XYZ", "2000", "--profile", "twin")
+    assert bad.exit_code == 1 and "no corridor 'ABC-XYZ'" in bad.output and "Remedy" in bad.output
