@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from scipy.optimize import isotonic_regression
 
 from ..errors import InputError
@@ -43,6 +43,7 @@ METRICS = {
 }
 SEEN, UNSEEN = "#3b5b92", "#e8b04a"
 _QUIETER = ("#3b5b92", "#2f9e77", "#6a4c93", "#8a7a5c", "#b3446c", "#1d2733")
+_TERMS = ("#3b5b92", "#2f9e77", "#6a4c93", "#a8791c", "#2b8f9c", "#8a7a5c", "#b3446c")
 _MARKERS = "osD^vPX"
 _DENSITY = LinearSegmentedColormap.from_list("humanflows_density", ["#dce5f1", "#7fa3d1", OTHER, INK])
 _HEX_FROM = 500  # cells: fewer are drawn one by one
@@ -253,7 +254,9 @@ def _one_to_one(ax: Axes, top: float) -> None:
     at = np.log10(1 + line)
     ax.fill_between(at, np.log10(1 + line / 2), np.log10(1 + line * 2), color=LAND, zorder=0.5, lw=0,
                     label="factor of two")
-    ax.plot(at, at, color=QUIET, lw=0.9, zorder=2.5, label="equal")
+    ax.plot(at, at, color=INK, lw=0.8, zorder=2.5, label="equal")
+    for factor in (0.5, 2):  # the band's edges again, above what is drawn on it
+        ax.plot(at, np.log10(1 + line * factor), color=INK, lw=0.6, ls=(0, (4, 3)), alpha=0.5, zorder=2.5)
     # The strip of zeros, which log axes would hide.
     for strip in (ax.axvspan, ax.axhspan):
         strip(-0.12, 0.12, color="#f4ead9", zorder=0.4, lw=0)
@@ -277,6 +280,7 @@ def _density_scatter(figure: str, observed, estimated, ax: Axes, notes: Mapping[
         bar.ax.tick_params(labelsize=7, length=2, pad=1)
         bar.ax.set_title(f"{what} per hexagon", fontsize=7.5, fontweight="normal", pad=3, loc="center")
         bar.ax.xaxis.set_minor_locator(LogLocator(subs=()))
+        bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _short(v)))
         bar.outline.set_visible(False)
         ax.set_xlim(ax.get_ylim())
     else:
@@ -285,11 +289,13 @@ def _density_scatter(figure: str, observed, estimated, ax: Axes, notes: Mapping[
     positive = (o > 0) & (e > 0)
     if positive.any():
         near = np.abs(np.log2(e[positive] / o[positive])) <= 1
-        lines.append(f"{near.mean():.0%} within a factor of two")
+        above = "" if positive.all() else ", of those above 0"
+        lines.append(f"{near.mean():.0%} within a factor of two{above}")
     zero = o == 0
     if zero.any():
         lines.append(f"{zero.mean():.0%} reported as 0" if what == "cells" else f"{zero.mean():.0%} are 0")
-        lines.append(f"  there, median estimate {_short(float(np.median(e[zero])))}")
+        middle = float(np.median(e[zero]))
+        lines.append(f"  there, median estimate {_short(middle) if middle >= 10 else f'{middle:.2g}'}")
     ax.text(0.05, 0.97, "\n".join(lines), transform=ax.transAxes, va="top", fontsize=8.5, linespacing=1.35,
             zorder=5, bbox={"facecolor": PAPER, "alpha": 0.8, "edgecolor": "none", "pad": 2})
     return ax
@@ -388,14 +394,15 @@ def plot_score_table(scores: pd.DataFrame, *, ax: Axes, collection: str = "undes
     width = (1 - gap * (len(metrics) - 1)) / len(metrics)
     tables = dict(groups)
     for k, metric in enumerate(metrics):
-        panel = ax.inset_axes([k * (width + gap), 0, width, 1])
+        panel = ax.inset_axes([k * (width + gap), 0, width, 1], facecolor="none")  # headings reach across panels
         low, high = _score_limits(everyone[metric].to_numpy(float), better[metric])
         panel.set(xlim=(low, high + 0.05 * (high - low)), ylim=(at - 0.6, -0.75))
         for side, group in groups:
             mine = [(y, p) for y, p, s in rows if s == side]
             best = _best(np.array([group.at[p, metric] for _, p in mine], dtype=float), better[metric])
             for i, (y, peer) in enumerate(mine):
-                _score_dot(panel, y, float(tables[side].at[peer, metric]), peer == OWN_LABEL, i == best, low, high)
+                _score_dot(panel, y, float(tables[side].at[peer, metric]), peer == OWN_LABEL, i == best, low, high,
+                           0.0 if better[metric] == "zero" else low)
         if better[metric] == "zero":
             panel.axvline(0, color=QUIET, lw=0.8, zorder=1)
         arrow = {"largest": "better →", "smallest": "← better", "zero": "best at 0"}[better[metric]]
@@ -405,7 +412,8 @@ def plot_score_table(scores: pd.DataFrame, *, ax: Axes, collection: str = "undes
         panel.tick_params(labelsize=8, length=0)
         panel.grid(False, axis="y")
         panel.spines["left"].set_visible(False)
-        panel.set_yticks([y for y, _, _ in rows], [fill(p, 34) for _, p, _ in rows] if k == 0 else [])
+        width_of_names = 34 if len(rows) <= 12 else 60      # many rows have no room for a second line each
+        panel.set_yticks([y for y, _, _ in rows], [fill(p, width_of_names) for _, p, _ in rows] if k == 0 else [])
         if k == 0:
             for text, (_, peer, _) in zip(panel.get_yticklabels(), rows):
                 text.set(color=OWN if peer == OWN_LABEL else INK,
@@ -429,12 +437,13 @@ def _score_limits(values: np.ndarray, better: str) -> tuple[float, float]:
     return -reach, reach
 
 
-def _score_dot(panel: Axes, y: float, value: float, own: bool, best: bool, low: float, high: float) -> None:
+def _score_dot(panel: Axes, y: float, value: float, own: bool, best: bool, low: float, high: float,
+               start: float) -> None:
     colour = OWN if own else OTHER
     if not np.isfinite(value):
         panel.text(low, y, "not defined", color=QUIET, fontsize=7.5, va="center")
         return
-    panel.plot([low, value], [y, y], color=colour, lw=0.8, alpha=0.35, zorder=2)
+    panel.plot([start, value], [y, y], color=colour, lw=0.8, alpha=0.35, zorder=2)
     panel.plot(value, y, "o", color=colour, ms=7 if own else 5.5, zorder=4, clip_on=False)
     if best:
         panel.plot(value, y, "o", markerfacecolor="none", color=INK, ms=11, mew=0.9, zorder=5, clip_on=False)
@@ -486,8 +495,8 @@ def plot_training(history: pd.DataFrame, *, ax: Axes) -> Axes:
         raise InputError("plot_training", "validation was never measured", "give a history with it", key="validation")
     ends = []
     terms = [c for c in history.select_dtypes("number") if c not in ("epoch", "loss", "validation")]
-    colours = sns.color_palette("colorblind", max(len(terms), 1)).as_hex()
-    for term, colour, style in zip(terms, colours, ["-", "--", "-.", ":"] * (len(terms) // 4 + 1)):
+    for k, term in enumerate(terms):
+        colour, style = _TERMS[k % len(_TERMS)], ("-", "--", "-.", ":")[k % 4]
         values = history[term].where(history[term] > 0).to_numpy(float)
         if np.isfinite(values).any():
             ax.plot(epoch, values, color=colour, lw=1.2, ls=style, label=term)
@@ -537,9 +546,10 @@ def plot_provenance_matrix(counts: pd.DataFrame, *, ax: Axes) -> Axes:
         raise InputError("plot_provenance_matrix", "a count is negative", "give numbers of numbers")
     shown = counts.astype(float).where(counts > 0)
     shown.index = [SOURCE_TITLES.get(s, str(s).replace("_", " ")) for s in counts.index]
-    high = max(10.0, float(np.nanmax(shown.to_numpy())))
-    sns.heatmap(shown, ax=ax, cmap=_DENSITY, norm=LogNorm(1, high), linewidths=0.6, linecolor=PAPER,
-                xticklabels=False, cbar_kws={"label": "numbers in a year", "pad": 0.13, "shrink": 0.8})
+    least, high = float(np.nanmin(shown.to_numpy())), max(10.0, float(np.nanmax(shown.to_numpy())))
+    low = 10.0 ** np.floor(np.log10(min(least, high / 10)))
+    sns.heatmap(shown, ax=ax, cmap=_DENSITY, norm=LogNorm(low, high), linewidths=0.6, linecolor=PAPER,
+                xticklabels=False, cbar_kws={"label": "numbers in a year", "pad": 0.09, "shrink": 0.8})
     years = [str(c) for c in counts.columns]
     step = max(1, round(len(years) / 8))
     ax.set_xticks(np.arange(0, len(years), step) + 0.5, years[::step], rotation=0)
@@ -612,15 +622,16 @@ def _waterfall(ax: Axes, before: float, steps: list[tuple[str, float, str]], aft
         ax.bar(k, value / unit, bottom=start / unit, width=0.62, color=colour, zorder=3, label=label,
                hatch="////" if label == "left over" else None, edgecolor=PAPER)
         ax.plot([k - 1, k + 0.31], [start / unit] * 2, color=QUIET, lw=0.8, zorder=2)
-        ax.annotate(f"{'+' if value >= 0 else '−'}{_short(abs(value))}", (k, max(start, end) / unit), xytext=(0, 3),
-                    textcoords="offset points", ha="center", fontsize=8.5, color=colour)
+        sign, at, va = ("+", 3, "bottom") if value >= 0 else ("−", -3, "top")
+        ax.annotate(f"{sign}{_short(abs(value))}", (k, end / unit), xytext=(0, at), textcoords="offset points",
+                    ha="center", va=va, fontsize=8.5, color=colour)
     last = len(steps) + 1
     ax.plot([last - 1, last], [levels[-1] / unit] * 2, color=QUIET, lw=0.8, zorder=2)
     for x, level in ((0, before), (last, after)):
         ax.plot([x - 0.36, x + 0.36], [level / unit] * 2, color=INK, lw=4, solid_capstyle="butt", zorder=4)
         ax.annotate(f"{level / unit:,.2f}" if unit == 1e6 else f"{level / unit:,.1f}", (x, level / unit),
                     xytext=(0, 5), textcoords="offset points", ha="center", fontsize=8.5, fontweight="bold")
-    ax.set_xticks(range(last + 1), ["1 January", *(n for n, _, _ in steps), "next\n1 January"], fontsize=8)
+    ax.set_xticks(range(last + 1), ["1 Jan", *(n for n, _, _ in steps), "next\n1 Jan"], fontsize=8)
     ax.set(ylim=((low - pad) / unit, (high + pad) / unit), ylabel=name)
     ax.grid(False, axis="x")
     ax.ticklabel_format(axis="y", useOffset=False)
@@ -666,7 +677,7 @@ def plot_true_vs_estimated(true, estimated, *, ax: Axes, observed=None) -> Axes:
             continue
         ax.scatter(x[mask], y[mask], s=5, color=colour, alpha=float(np.clip(4000 / mask.sum(), 0.06, 0.6)),
                    linewidths=0, rasterized=True, zorder=2 + 0.1 * k, label=label)
-        _running_median(ax, x[mask], y[mask], colour, zorder=4 + k)
+        _running_median(ax, x[mask], y[mask], colour, zorder=4 + k, width=4.5 - 2.5 * k)
     for mask, colour, label in groups:
         positive = mask & (t > 0) & (e > 0)
         near = np.abs(np.log2(e[positive] / t[positive])) <= 1 if positive.any() else np.array([np.nan])
@@ -680,7 +691,8 @@ def plot_true_vs_estimated(true, estimated, *, ax: Axes, observed=None) -> Axes:
     return ax
 
 
-def _running_median(ax: Axes, x: np.ndarray, y: np.ndarray, colour: str, zorder: float) -> None:
+def _running_median(ax: Axes, x: np.ndarray, y: np.ndarray, colour: str, zorder: float,
+                    width: float) -> None:
     bins = pd.cut(x, np.arange(-0.125, x.max() + 0.5, 0.25))
     by = pd.DataFrame({"x": x, "y": y}).groupby(bins, observed=True)
     table = by.agg(x=("x", "mean"), n=("y", "size"), middle=("y", "median"), low=("y", lambda v: v.quantile(0.1)),
@@ -688,8 +700,8 @@ def _running_median(ax: Axes, x: np.ndarray, y: np.ndarray, colour: str, zorder:
     table = table[table.n >= 20]
     if len(table) > 1:
         ax.fill_between(table.x, table.low, table.high, color=colour, alpha=0.22, lw=0, zorder=zorder)
-        ax.plot(table.x, table.middle, color=PAPER, lw=4.2, zorder=zorder)
-        ax.plot(table.x, table.middle, color=colour, lw=2.4, zorder=zorder)
+        ax.plot(table.x, table.middle, color=PAPER, lw=width + 1.4, zorder=zorder)
+        ax.plot(table.x, table.middle, color=colour, lw=width, zorder=zorder)
 
 
 def _witness_label(witness: str) -> str:
@@ -737,7 +749,9 @@ def plot_biases(table: pd.DataFrame, *, ax: Axes, largest: int = 24) -> Axes:
     ax.set_xscale("log")
     reach = float(np.exp(np.abs(shown["log_bias"]).max() * 1.9 + 0.1))
     ax.set_xlim(1 / reach, reach)
-    ticks = [f for f in (0.01, 0.03, 0.1, 0.2, 0.5, 0.8, 1, 1.25, 2, 5, 10, 30, 100) if 1 / reach <= f <= reach]
+    steps = (0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2) if reach < 2.5 else (
+        0.01, 0.03, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 100)
+    ticks = [f for f in steps if 1 / reach <= f <= reach]
     ax.set_xticks(ticks, [f"{t:g}×" for t in ticks])
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.xaxis.set_minor_locator(LogLocator(subs=()))
@@ -796,12 +810,13 @@ def plot_features(names: Sequence[str], values, *, ax: Axes) -> Axes:
     frame = pd.DataFrame(values, index=labels, columns=labels)
     hide = np.triu(np.ones_like(values, dtype=bool), k=1)
     few = len(names) <= 14
+    words = [[f"{v + 0.0:.1f}".replace("-", "−") for v in row] for row in np.round(values, 1)]
     ax.set_facecolor(PAPER)
     # Grey below what is drawn shows where a correlation is not defined.
     for i, j in zip(*np.nonzero(np.isnan(values) & ~hide)):
         ax.add_patch(plt.Rectangle((j, i), 1, 1, color=LAND, lw=0))
-    sns.heatmap(frame, ax=ax, mask=hide, cmap=DIVERGING, vmin=-1, vmax=1, annot=few, fmt=".1f", square=True,
-                annot_kws={"fontsize": 7.5}, linewidths=0.5, linecolor=PAPER,
+    sns.heatmap(frame, ax=ax, mask=hide, cmap=DIVERGING, vmin=-1, vmax=1, annot=words if few else None, fmt="",
+                square=True, annot_kws={"fontsize": 7.5}, linewidths=0.5, linecolor=PAPER,
                 cbar_kws={"label": "correlation (Pearson's R)", "shrink": 0.6})
     ax.grid(False)
     ax.tick_params(length=0, labelsize=8.5)
