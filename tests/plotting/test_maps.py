@@ -206,6 +206,17 @@ def test_arcs_start_at_the_origin_and_are_wider_where_they_end(flow, geometry):
         assert np.hypot(middle[0] - points[code].x, middle[1] - points[code].y) < 50_000
 
 
+@pytest.mark.parametrize(("origin", "destination"), [("DEU", "USA"), ("USA", "DEU")])
+def test_a_long_arc_is_lifted_towards_the_pole_whichever_way_it_goes(flow, geometry, origin, destination):
+    only = xr.zeros_like(flow)
+    only.loc[{"origin": origin, "destination": destination}] = 1_000
+    arc, = artists(plot_title_figure(only, geometry), "arcs")[0].get_paths()
+    ends = geometry.set_geometry(gpd.points_from_xy(geometry.longitude, geometry.latitude),
+                                 crs=4326).to_crs(8857).geometry
+    middle = arc.vertices[np.abs(arc.vertices[:, 0] - (ends["DEU"].x + ends["USA"].x) / 2).argmin()]
+    assert middle[1] > (ends["DEU"].y + ends["USA"].y) / 2 + 500_000
+
+
 def test_moves_within_a_territory_are_no_corridor(flow, geometry):
     diagonal = xr.zeros_like(flow)
     diagonal.loc[{"origin": "FRA", "destination": "FRA"}] = 1e6
@@ -244,6 +255,26 @@ def test_sectors_share_the_ring_by_departures_and_arrivals(flow, ax):
     for region, degrees in span.items():
         assert degrees / sum(span.values()) == pytest.approx(ends[region] / ends.sum(), rel=1e-6)
     assert sum(span.values()) == pytest.approx(360 - 3 * len(span))     # three degrees between sectors
+
+
+def test_ribbons_touch_the_ring_where_people_leave_and_stay_short_of_it_where_they_arrive(flow, ax):
+    plot_region_circle(flow, ax)
+    for ribbon in (a for a in ax.patches if str(a.get_gid()).startswith("ribbon:")):
+        outline = ribbon.get_path()
+        radius = np.linalg.norm(outline.vertices, axis=1)
+        curves = np.flatnonzero(outline.codes == outline.CURVE4)
+        assert radius[:curves[0]] == pytest.approx(0.995)
+        arrow = radius[curves[2]:curves[3]]
+        assert arrow[0] == arrow[-1] == pytest.approx(0.925)
+        assert arrow.max() == pytest.approx(0.97) and arrow.argmax() == len(arrow) // 2
+
+
+def test_a_full_circle_has_no_more_ribbons_than_pairs_of_regions(ax):
+    everyone = xr.DataArray(np.ones((231, 231)), dims=("origin", "destination"),
+                            coords={"origin": list(codes()), "destination": list(codes())})
+    plot_region_circle(everyone, ax)
+    kinds = [str(a.get_gid()).partition(":")[0] for a in ax.patches]
+    assert (kinds.count("sector"), kinds.count("ribbon")) == (11, 121)
 
 
 def test_circle_says_how_many_leave_and_arrive(flow, ax):

@@ -299,8 +299,8 @@ def _light(colour: str) -> tuple[float, float, float]:
 def _arc(start: tuple[float, float], end: tuple[float, float], points: int = 48) -> tuple[np.ndarray, np.ndarray]:
     """Longitudes (unwrapped, so perhaps beyond ±180) and y of a quadratic curve that goes the short way round.
 
-    Bent to the left of its direction, so that the two directions of a corridor lie side by side, and lifted towards
-    the nearer pole as a great circle is.
+    A short one is bent to the left of its direction, so that the two directions of a corridor lie side by side; the
+    longer, the more it is lifted towards the nearer pole instead, as a great circle is.
     """
     latitude, height, scale = _equal_earth()
     metres = scale[len(scale) // 2]
@@ -309,8 +309,10 @@ def _arc(start: tuple[float, float], end: tuple[float, float], points: int = 48)
     b = np.array([(start[0] + step) * metres, np.interp(end[1], latitude, height)])
     along = b - a
     middle = (a + b) / 2
-    control = middle + 0.2 * np.array([-along[1], along[0]])
-    control[1] += 0.07 * abs(along[0]) * (1 if middle[1] >= 0 else -1)
+    far = float(np.clip((abs(step) - 15) / 45, 0, 1))
+    control = middle + (0.2 - 0.15 * far) * np.array([-along[1], along[0]])
+    control[1] += 0.25 * far * abs(along[0]) * (1 if middle[1] >= 0 else -1)
+    control[1] = np.clip(control[1], -9e6, 10.5e6)       # else the longest would leave the globe
     t = np.linspace(0, 1, points)[:, None]
     curve = (1 - t) ** 2 * a + 2 * t * (1 - t) * control + t ** 2 * b
     return curve[:, 0] / metres, curve[:, 1]
@@ -405,14 +407,14 @@ def plot_title_figure(flow: xr.DataArray, geometry: gpd.GeoDataFrame, *, largest
 
 
 def _title_keys(ax: Axes, table: pd.Series, top: float) -> None:
-    """Legend of regions on the empty South Pacific, widths and a caption line below right."""
+    """Legend of regions on the empty South Pacific, widths and a caption line on the southern Indian Ocean."""
     drawn = {region_of()[origin] for origin, _ in table.index}
     handles = [Line2D([], [], linestyle="", marker="o", markersize=6.5, color=_light(REGION_COLOURS[r]), label=r)
                for r in REGIONS if r in drawn]
     legend = ax.legend(handles=handles, title="from", loc="lower left", bbox_to_anchor=(0.012, 0.035), fontsize=9,
                        labelcolor=NIGHT_TEXT, frameon=False, labelspacing=0.32, handletextpad=0.2, alignment="left")
     legend.get_title().set(color=NIGHT_TEXT, fontweight="bold", fontsize=9)
-    ax.text(0.985, 0.035, f"{len(table)} largest corridors, persons a year" if len(table) > 1
+    ax.text(0.795, 0.035, f"{len(table)} largest corridors, persons a year" if len(table) > 1
             else "largest corridor, persons a year", transform=ax.transAxes, ha="right", va="bottom", fontsize=9.5,
             color=NIGHT_TEXT)
     left, right = ax.get_xlim()
@@ -420,7 +422,7 @@ def _title_keys(ax: Axes, table: pd.Series, top: float) -> None:
     nice = [s for s in 10.0 ** np.arange(0, 8) if s <= top][-2:]
     samples = list(dict.fromkeys([*nice, _round_up(top / 2)]))
     for i, persons in enumerate(reversed([s for s in samples if s <= top])):
-        x = right - (0.055 + 0.062 * i) * (right - left)
+        x = right - (0.232 + 0.062 * i) * (right - left)
         y = low + 0.115 * (high - low)
         half, long = float(_corridor_width(persons, top)) / 2, 0.034 * (right - left)
         ax.add_patch(Polygon([(x - long / 2, y - 0.18 * half), (x + long / 2, y - half), (x + long / 2, y + half),
@@ -479,9 +481,11 @@ def plot_region_circle(flow: xr.DataArray, ax: Axes) -> Axes:
     top = moves.to_numpy().max()
     pairs = moves.stack()
     for (origin, destination), persons in pairs[pairs > 0].sort_values(ascending=False).items():
+        # A white edge tells neighbouring ribbons apart; around a hair it would be all that is seen.
         ax.add_patch(PathPatch(_circle_ribbon(leave[origin, destination], arrive[origin, destination]),
-                               facecolor=REGION_COLOURS[origin], edgecolor=PAPER, linewidth=0.25,
-                               alpha=float(0.55 + 0.3 * (persons / top) ** 0.5), zorder=2,
+                               facecolor=REGION_COLOURS[origin], edgecolor=PAPER,
+                               linewidth=0.4 if persons * per_person > 0.012 else 0.0, zorder=2,
+                               alpha=float(0.55 + 0.3 * (persons / top) ** 0.5),
                                gid=f"ribbon:{origin}|{destination}"))
     for region in regions:
         first, last = begin[region], begin[region] + ends[region] * per_person
@@ -500,28 +504,31 @@ def _partners(regions: Sequence[str], i: int) -> list[str]:
     return [*others[:len(others) // 2], regions[i], *others[len(others) // 2:]]
 
 
-def _on_circle(angle: np.ndarray | float, radius: float) -> np.ndarray:
+def _on_circle(angle: np.ndarray | float, radius: np.ndarray | float) -> np.ndarray:
     """Points at clockwise angles from the top, [point, xy]."""
     angle = np.atleast_1d(angle)
-    return radius * np.column_stack([np.sin(angle), np.cos(angle)])
+    return np.reshape(radius, (-1, 1)) * np.column_stack([np.sin(angle), np.cos(angle)])
 
 
 def _circle_ribbon(leave: tuple[float, float], arrive: tuple[float, float]) -> Path:
     """Closed path from an arc on the ring to an arrow short of it."""
-    base, neck, tip = 0.995, 0.925, 0.965
+    base, neck, tip = 0.995, 0.925, 0.97
     apart = abs((np.mean(arrive) - np.mean(leave) + np.pi) % (2 * np.pi) - np.pi)
-    pull = 0.72 * (1 - apart / np.pi) ** 1.3          # neighbours bend near the ring, opposite regions at the centre
-    if apart < 0.35:
-        pull = max(pull, 0.62)
+    # Moves within a region leave and arrive side by side: a shallow lobe with no seam down its middle.
+    within = np.isclose(leave[1], arrive[0], rtol=0, atol=1e-9)
+    # Neighbours bend near the ring, opposite regions at the centre.
+    pull = max(0.78 - 0.5 * apart, 0.2) if within else 0.72 * (1 - apart / np.pi) ** 1.3
+    inner = 1.0 if within else pull
 
-    def arc(ends: tuple[float, float], radius: float) -> np.ndarray:
-        return _on_circle(np.linspace(*ends, max(2, int(np.degrees(abs(ends[1] - ends[0]))) + 2)), radius)
+    def points(ends: tuple[float, float]) -> np.ndarray:
+        return np.linspace(*ends, 2 * int(np.degrees(abs(ends[1] - ends[0]))) + 3)      # odd: one is the arrow's tip
 
-    out, into = arc(leave, base), arc(arrive, neck)
-    head = _on_circle(np.mean(arrive), tip)
-    vertices = [out, _on_circle(leave[1], base * pull), _on_circle(arrive[0], neck * pull), into[:1], head, into[-1:],
+    out, head = _on_circle(points(leave), base), points(arrive)
+    into = _on_circle(head, neck + (tip - neck) * (1 - np.abs(np.linspace(-1, 1, len(head)))))
+    vertices = [out, _on_circle(leave[1], base * inner), _on_circle(arrive[0], neck * inner), into,
                 _on_circle(arrive[1], neck * pull), _on_circle(leave[0], base * pull), out[:1]]
-    steps = ([Path.MOVETO] + [Path.LINETO] * (len(out) - 1) + [Path.CURVE4] * 3 + [Path.LINETO] * 2 + [Path.CURVE4] * 3)
+    steps = ([Path.MOVETO] + [Path.LINETO] * (len(out) - 1) + [Path.CURVE4] * 3 + [Path.LINETO] * (len(into) - 1)
+             + [Path.CURVE4] * 3)
     return Path(np.vstack(vertices), steps)
 
 
