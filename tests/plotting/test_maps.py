@@ -265,7 +265,7 @@ def test_ribbons_touch_the_ring_where_people_leave_and_stay_short_of_it_where_th
         curves = np.flatnonzero(outline.codes == outline.CURVE4)
         assert radius[:curves[0]] == pytest.approx(0.995)
         arrow = radius[curves[2]:curves[3]]
-        assert arrow[0] == arrow[-1] == pytest.approx(0.925)
+        assert arrow[[0, -1]] == pytest.approx(0.925)
         assert arrow.max() == pytest.approx(0.97) and arrow.argmax() == len(arrow) // 2
 
 
