@@ -84,8 +84,8 @@ def test_the_reference_s_flows(source_file):
     index = source_file("gaskin_abel/published/indexes-regions.json")
     flow = reference_flows([file], index, [1999, 2000], codes())
     assert flow.dims == ("year", "origin", "destination")
-    assert flow.sel(year=1999).where(flow["origin"] != flow["destination"]).isnull().all()
-    assert (np.diagonal(flow.values, axis1=1, axis2=2) == 0).all()
+    assert flow.sel(year=1999).isnull().all()       # a year that is not published has no total of zero either
+    assert (np.diagonal(flow.sel(year=2000).values) == 0).all()
     assert 12.5e6 < float(flow.sel(year=2000).sum()) < 13.5e6
     names, matrix = json.loads(index.read_text())["names"], json.loads(file.read_text())["matrix"]
     assert flow.sel(year=2000, origin="MEX", destination="USA") == matrix[names.index("Mexico")][names.index(
