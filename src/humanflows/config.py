@@ -139,9 +139,9 @@ class TwinErrorsConfig(_Sliders):
 class TwinConfig(_Sliders):
     """The simulated world: territories, flows and offices; each value is a slider with unit and range."""
 
-    territories: int = _slider(30, 3, 40, "territories", "number of simulated territories")
-    reporters: int = _slider(12, 0, 40, "offices", "number of territories that publish flows")
-    seed: int = _slider(2026, 0, 2**31, "1", "seed of the simulation; independent of the seed of training")
+    territories: int = _slider(40, 3, 60, "territories", "number of simulated territories")
+    reporters: int = _slider(13, 0, 60, "offices", "number of territories that publish flows")
+    seed: int = _slider(42, 0, 2**31, "1", "seed of the simulation; independent of the seed of training")
     people: TwinPeopleConfig = field(default_factory=TwinPeopleConfig)
     events: TwinEventsConfig = field(default_factory=TwinEventsConfig)
     errors: TwinErrorsConfig = field(default_factory=TwinErrorsConfig)

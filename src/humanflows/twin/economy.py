@@ -16,13 +16,18 @@ PLACES = {code: (float(lon), float(lat)) for code, lon, lat in (place.split() fo
 USA -91 38; MEX -101 20; DEU 10 51; POL 19 52; GBR -1 52; ROU 25 46; TUR 33 39; IND 79 22; PHL 122 13; NZL 174 -39;
 NGA 7 9; BRA -46 -19; SYR 37 35; ESP -4 40; UKR 31 49; EGY 31 30; ZAF 28 -28; UZB 67 41; CHN 114 32; AUS 147 -33;
 FRA 3 47; RUS 45 55; CAN -88 46; VEN -67 10; COL -75 5; MAR -7 33; ETH 39 9; PAK 71 31; ARE 55 25; JAM -77 18;
-KAZ 71 47; IRN 52 34; SAU 44 24; BGD 90 24; JPN 138 36; ARG -61 -34; KEN 37 0; ITA 12 43; LBN 36 34; WSM -172 -14
+KAZ 71 47; IRN 52 34; SAU 44 24; BGD 90 24; JPN 138 36; ARG -61 -34; KEN 37 0; ITA 12 43; LBN 36 34; WSM -172 -14;
+SDN 32 15; NPL 85 27; VNM 106 16; IDN 110 -7; KOR 127 37; THA 101 15; MMR 96 20; AFG 68 34; IRQ 44 33; JOR 36 32;
+GHA -1 7; SEN -16 14; COD 23 -4; CIV -5 7; PER -76 -11; CUB -80 22; GTM -91 15; FJI 178 -18; PRT -8 40; SWE 16 59
 """.replace("\n", " ").strip().split(";"))}
 BORDERS = {  # each pair once
-    "USA": ("MEX", "CAN"), "BRA": ("VEN", "COL", "ARG"), "VEN": ("COL",), "DEU": ("POL", "FRA"), "POL": ("UKR", "RUS"),
-    "UKR": ("RUS", "ROU"), "FRA": ("ESP", "ITA"), "ESP": ("MAR",), "TUR": ("SYR", "IRN"), "SYR": ("LBN",),
-    "IRN": ("PAK",), "IND": ("PAK", "BGD", "CHN"), "CHN": ("PAK", "RUS", "KAZ"), "KAZ": ("RUS", "UZB"),
-    "ARE": ("SAU",), "ETH": ("KEN",)}
+    "USA": ("MEX", "CAN"), "MEX": ("GTM",), "BRA": ("VEN", "COL", "ARG", "PER"), "VEN": ("COL",), "COL": ("PER",),
+    "DEU": ("POL", "FRA"), "POL": ("UKR", "RUS"), "UKR": ("RUS", "ROU"), "FRA": ("ESP", "ITA"), "ESP": ("MAR", "PRT"),
+    "TUR": ("SYR", "IRN", "IRQ"), "SYR": ("LBN", "IRQ", "JOR"), "IRQ": ("IRN", "SAU", "JOR"), "JOR": ("SAU",),
+    "IRN": ("PAK", "AFG"), "IND": ("PAK", "BGD", "CHN", "NPL", "MMR"), "CHN": ("PAK", "RUS", "KAZ", "NPL", "VNM", "MMR",
+                                                                             "AFG"),
+    "AFG": ("PAK", "UZB"), "MMR": ("BGD", "THA"), "KAZ": ("RUS", "UZB"), "ARE": ("SAU",), "ETH": ("KEN", "SDN"),
+    "SDN": ("EGY",), "GHA": ("CIV",)}
 LANGUAGES, COLONISERS, UNRESTS = 7, 3, 4
 
 
@@ -124,7 +129,8 @@ def _unseen(config, n) -> np.ndarray:
     Student t of unit variance: a few corridors are used ten times more than anything visible explains.
     """
     draw, tail = stream(config, "corridors"), config.people.corridor_tail
-    corridor = draw.standard_t(tail, (n, n)) * np.sqrt(1 - 2 / tail)
+    # Clipped: beyond four sd one corridor could carry half of a world's moves.
+    corridor = np.clip(draw.standard_t(tail, (n, n)) * np.sqrt(1 - 2 / tail), -4, 4)
     return config.people.corridor_effect * corridor + 0.5 * draw.standard_normal(n)[None]
 
 
