@@ -67,10 +67,15 @@ def simulate_twin(config: Config):
 def read_tables(config: Config) -> dict:
     """Tidy tables of a profile: observed in the twin, or read from the real sources."""
     if config.profile == "twin":
-        from .twin.observe import observe
-
-        return observe(simulate_twin(config), config.twin)
+        return observe_twin(simulate_twin(config), config)
     return catalogue.load_all()
+
+
+def observe_twin(world, config: Config) -> dict:
+    """The tidy tables that the offices of a simulated world publish."""
+    from .twin.observe import observe
+
+    return observe(world, config.twin)
 
 
 def _table_inputs(config: Config) -> dict:

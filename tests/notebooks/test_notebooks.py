@@ -1,6 +1,7 @@
 """The notebooks keep the form that makes them readable, runnable alone and free of anything from one machine.
 
-That they run, and that their checked outputs are what a run gives, is tested by nbval (see the Makefile).
+That they run, and that their checked outputs are what a run gives, is tested by nbval (see the Makefile). What only
+lessons have, exercises that can be checked, is tested in test_lessons.py.
 """
 import ast
 import re
@@ -15,12 +16,19 @@ from humanflows.config import PROFILES, load_config
 
 NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
 NAMES = ["00_tour_the_world", "01_harmonise_sources", "02_build_features", "03_train_member", "04_validate_estimates",
-         "05_draw_estimates"]
+         "05_draw_estimates", "06_recover_truth", "10_lesson_accounting", "11_lesson_stocks_to_flows",
+         "12_lesson_gravity", "13_lesson_uncertainty"]
 # A folder of one machine: a home, a temporary folder, a drive. Rates such as births/deaths are none.
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|usr|mnt|opt|Users)/|\b[A-Z]:\\\\")
 CHECKED, KEPT = "nbval-check-output", "keep_output"
 
+TAGS = {"parameters", "hide-input", CHECKED, KEPT}
+LESSON_TAGS = TAGS | {"exercise", "check"}
+ROWS = ("| Question |", "| Afterwards you can |", "| Needs |", "| Next |")
+
 every = pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda f: f.stem)
+chapter = pytest.mark.parametrize("file", [f for f in NOTEBOOKS if "_lesson_" not in f.stem], ids=lambda f: f.stem)
+lesson = pytest.mark.parametrize("file", [f for f in NOTEBOOKS if "_lesson_" in f.stem], ids=lambda f: f.stem)
 
 
 def cells(file, kind=None):
@@ -44,6 +52,7 @@ def test_is_valid_and_its_metadata_name_no_machine(file):
     assert notebook.metadata.kernelspec.name == "python3"
     assert dict(notebook.metadata.language_info) == {"name": "python"}
     assert all(set(c.metadata) <= {"tags"} for c in notebook.cells)
+    assert {t for c in notebook.cells for t in tags(c)} <= (LESSON_TAGS if "_lesson_" in file.stem else TAGS)
     assert len({c.id for c in notebook.cells}) == len(notebook.cells)
 
 
@@ -65,7 +74,7 @@ def test_parameters_are_known_to_every_profile(file, profile):
 @every
 def test_code_comes_in_few_short_cells(file):
     code = cells(file, "code")
-    assert 8 <= len(code) <= 15
+    assert 8 <= len([c for c in code if not {"exercise", "check"} & set(tags(c))]) <= 15
     for cell in code:
         assert cell.source.count("\n") < 12, cell.source
         assert max(map(len, cell.source.splitlines())) <= 120, cell.source
@@ -88,17 +97,27 @@ def test_no_value_is_silenced_by_a_semicolon(file):
     assert not any(c.source.rstrip().endswith(";") for c in cells(file, "code"))
 
 
-@every
+def opening_text_headings(file):
+    prose = [c.source for c in cells(file, "markdown")]
+    text = "\n".join(prose)
+    return prose[0], text, re.findall(r"^## (.+)$", text, re.MULTILINE)
+
+
+@chapter
 def test_tells_what_it_is_for_sums_up_and_sets_exercises(file):
-    prose = cells(file, "markdown")
-    assert prose[0].source.startswith("# ")
-    text = "\n".join(c.source for c in prose)
-    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
-    assert headings[0] == "Overview" and headings[-2:] == ["Summary", "Exercises"]
-    assert all(row in text for row in ("| Question |", "| Afterwards you can |", "| Needs |", "| Next |"))
+    opening, text, headings = opening_text_headings(file)
+    assert opening.startswith("# ") and headings[0] == "Overview" and headings[-2:] == ["Summary", "Exercises"]
+    assert all(row in text for row in ROWS)
     exercises = text.split("## Exercises")[1]
     tasks, hints = re.findall(r"^\*\*\d\.\*\*", exercises, re.MULTILINE), exercises.count(":::{dropdown} Hint")
     assert 3 <= len(tasks) <= 5 and len(tasks) == hints
+
+
+@lesson
+def test_a_lesson_says_how_long_it_takes_and_sums_up_last(file):
+    opening, text, headings = opening_text_headings(file)
+    assert opening.startswith("# ") and headings[0] == "Overview" and headings[-2:] == ["Exercises", "Summary"]
+    assert all(row in text for row in (*ROWS, "| Time |"))
 
 
 @every

@@ -1,4 +1,6 @@
 """The factorised recurrent stock–flow network: hazards from the cell, bookkeeping from accounting, year after year."""
+from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -94,13 +96,16 @@ class FlowModel(nn.Module):
         """
         if not 0 <= position < self.years:
             raise IndexError(f"year position {position} is outside 0–{self.years - 1}")
+        return next(islice(self.walk(), position, None))
+
+    @torch.no_grad()
+    def walk(self) -> Iterator[tuple[Tensor, accounting.Hazards]]:
+        """Stock on 1 January and log-hazards (see `year`) of every year in order."""
         stocks = [self.stock_initial]
         for t, hazards in self._years(self.unilateral, lambda: stocks[-1]):
-            if t == position:
-                return stocks[-1], hazards
+            yield stocks[-1], hazards
             stocks.append(self.account(stocks[-1], hazards, self.births[t], self.death_rate[t],
                                        self.diagonal).stock_next)
-        raise AssertionError("every position is a year")
 
     def _years(self, unilateral, current):
         """Yield (year position, hazards) in order; ``current()`` gives the stock on 1 January of that year."""

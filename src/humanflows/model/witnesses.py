@@ -132,7 +132,7 @@ class Witnesses(nn.Module):
             at = torch.nonzero(value.reshape(-1).isfinite()).squeeze(1)
             roots.append((at, signed_sqrt(value.reshape(-1)[at]).float()))
         self._keep(net_position=torch.cat([a for a, _ in roots]), net_root=torch.cat([v for _, v in roots]))
-        self.net_spread = float(self.net_root.var())
+        self.net_spread = float(self.net_root.var()) if len(self.net_root) else 1.0
 
     def _reconstruction(self, panel, corridors):
         """Five-year reconstructions (pseudo-Bayes), mid-year to mid-year.
@@ -185,8 +185,9 @@ class Witnesses(nn.Module):
         difference = middle.index_select(0, self.difference_to) - middle.index_select(0, self.difference_from)
         terms["stock_difference"] = ((signed_sqrt(difference) - self.difference_root) ** 2).mean() \
             / self.difference_spread
-        net = (run.flow.sum(1) - run.flow.sum(2)).reshape(-1).index_select(0, self.net_position)
-        terms["net_migration"] = ((signed_sqrt(net) - self.net_root) ** 2).mean() / self.net_spread
+        if len(self.net_position):
+            net = (run.flow.sum(1) - run.flow.sum(2)).reshape(-1).index_select(0, self.net_position)
+            terms["net_migration"] = ((signed_sqrt(net) - self.net_root) ** 2).mean() / self.net_spread
         if self.has_reconstruction:
             terms["reconstruction"] = self._reconstruction_term(run)
         terms["bias"] = (self.collection_ridge * self.collection_bias**2).sum() \

@@ -65,6 +65,8 @@ def _stack(features: dict[str, np.ndarray]) -> np.ndarray:
 
 def _standardise(x: np.ndarray) -> np.ndarray:
     """Mean 0, standard deviation 1, missing to 0."""
+    if not np.isfinite(x).any():
+        return np.zeros_like(x)
     with np.errstate(invalid="ignore"):
         sd = np.nanstd(x)
         return np.nan_to_num((x - np.nanmean(x)) / (sd if sd > 0 else 1.0))

@@ -200,10 +200,6 @@ def true_and_estimated(truth: xr.DataArray, estimate: xr.DataArray, panel: xr.Da
                        splits: xr.Dataset) -> pd.DataFrame:
     """Annual flows as they were and as they are estimated, each corridor marked by what the model saw of it.
 
-    The first two kinds of corridor are reported by an office, by residence; the model learned from the reports or was
-    kept from them. No office reports the other two: of one kind the model saw counts of a platform's users, of the
-    other nothing at all.
-
     Returns
     -------
     DataFrame: ``year, origin, destination, true, estimated, seen``.
@@ -219,6 +215,27 @@ def true_and_estimated(truth: xr.DataArray, estimate: xr.DataArray, panel: xr.Da
         if not np.array_equal(truth[d].values, estimate[d].values):
             raise SchemaError("summaries", f"truth and estimate differ in {d}", "compare the same world", key=d)
     n = truth.sizes["origin"]
+    seen = what_was_seen(panel, splits)
+    year, o, d = np.nonzero(np.broadcast_to(~np.eye(n, dtype=bool), truth.shape))
+    return pd.DataFrame({
+        "year": truth.year.values[year], "origin": truth.origin.values[o], "destination": truth.destination.values[d],
+        "true": truth.values[year, o, d].astype(np.float64),
+        "estimated": estimate.values[year, o, d].astype(np.float64),
+        "seen": seen.values[o, d]})
+
+
+def what_was_seen(panel: xr.Dataset, splits: xr.Dataset) -> xr.DataArray:
+    """What the model could see of each corridor: one of ``SEEN``.
+
+    The first two kinds of corridor are reported by an office, by residence; the model learned from the reports or was
+    kept from them. No office reports the other two: of one kind the model saw counts of a platform's users, of the
+    other nothing at all.
+
+    Returns
+    -------
+    (origin, destination) of str; empty on the diagonal.
+    """
+    n = panel.sizes["origin"]
     by_residence, platform = (np.array(x)[panel.flow_witness.values] for x in (
         panel.witness_criterion.values == "residence", np.isin(panel.witness_source.values, NOT_AN_OFFICE)))
 
@@ -230,12 +247,9 @@ def true_and_estimated(truth: xr.DataArray, estimate: xr.DataArray, panel: xr.Da
     office = spoken_of(by_residence & ~platform)
     told = splits.train.values & (office | spoken_of(by_residence & platform))
     kind = np.where(office, np.where(told, 0, 1), np.where(told, 2, 3))
-    year, o, d = np.nonzero(np.broadcast_to(~np.eye(n, dtype=bool), truth.shape))
-    return pd.DataFrame({
-        "year": truth.year.values[year], "origin": truth.origin.values[o], "destination": truth.destination.values[d],
-        "true": truth.values[year, o, d].astype(np.float64),
-        "estimated": estimate.values[year, o, d].astype(np.float64),
-        "seen": np.array(SEEN, dtype=object)[kind[o, d]]})
+    labels = np.where(np.eye(n, dtype=bool), "", np.array(SEEN)[kind])
+    return xr.DataArray(labels, dims=("origin", "destination"),
+                        coords={"origin": panel.origin.values, "destination": panel.destination.values})
 
 
 def learned_biases(witness: Sequence[str], log_bias: np.ndarray) -> pd.DataFrame:

@@ -1,0 +1,257 @@
+"""The laboratory: the model is fitted to simulated worlds whose truth is known, under one change at a time.
+
+Each experiment changes one thing of the default: what the model may see, how many offices report, whether its
+bookkeeping is right, which world it is, which corridors are held out, with which numbers it starts. Each is scored
+against what truly happened. An experiment that has run is kept, an interrupted one resumes.
+"""
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+from tqdm import tqdm
+
+from . import artifacts, paths, pipeline
+from .config import Config, load_config
+from .errors import ConfigError
+from .model import accounting
+from .model import train as training
+from .panel.harmonise import harmonise
+from .panel.splits import make_splits
+from .results.estimates import net_migration_of
+from .results.recovery import score_intervals, score_recovery
+from .results.summaries import NOT_AN_OFFICE, what_was_seen
+
+Tables = dict[str, pd.DataFrame]
+OFFICES = ("undesa_imfsc", "eurostat", "statsnz", "oecd")
+
+
+def _rows(table: str, **equal) -> Callable[[Tables], Tables]:
+    """A filter that leaves out the rows of a table whose columns hold one of the values given."""
+    def drop(tables: Tables) -> Tables:
+        frame = tables[table]
+        out = np.logical_and.reduce([frame[c].isin(v) for c, v in equal.items()])
+        return {**tables, table: frame[~out].reset_index(drop=True)}
+
+    return drop
+
+
+def _all(*filters) -> Callable[[Tables], Tables]:
+    def drop(tables: Tables) -> Tables:
+        for one in filters:
+            tables = one(tables)
+        return tables
+
+    return drop
+
+
+_FLOWS = _rows("flow", source=OFFICES)
+_META = _rows("flow", source=["meta"])
+_RECONSTRUCTION = _rows("reconstruction", source=["abel_cohen", "humanflows"])
+_REFUGEES = _rows("pair_year", source=["unhcr"])
+# What each kind of data buys: leave it out. Two stock tables stay, for the bookkeeping has to start somewhere.
+WITHOUT: dict[str, Callable[[Tables], Tables]] = {
+    "stock tables after 1995": _rows("stock", year=range(1996, 2101)),
+    "net migration": lambda tables: tables,    # the panel needs it; it is blanked there, see `prepare`
+    "offices' flows": _FLOWS,
+    "offices' departures": _rows("flow", source=OFFICES, side=["emigration"]),
+    "platform's counts": _META,
+    "reconstructions": _RECONSTRUCTION,
+    "refugee counts": _REFUGEES,
+    "all that counts moves": _all(_FLOWS, _META, _RECONSTRUCTION, _REFUGEES),
+}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One change of the default."""
+
+    name: str                       # of its files
+    question: str                   # the group that it belongs to
+    label: str                      # in tables and figures
+    change: Mapping = field(default_factory=dict)    # of the configuration
+    without: str | None = None      # key of WITHOUT
+
+    def config(self) -> Config:
+        """The default twin with this change."""
+        return load_config("twin", **self.change)
+
+
+FOLDS = range(1, 6)
+
+
+def experiments() -> list[Experiment]:
+    """Everything that the recovery report rests on; the first is the default itself."""
+    def twin(name, question, label, **change):
+        return Experiment(name, question, label, {"twin": change})
+
+    perfect = {"errors": _perfect()}
+    found = [Experiment("fold-1", "folds", "corridors of fold 1 held out")]
+    found += [Experiment(f"fold-{k}", "folds", f"corridors of fold {k} held out", {"split": {"held_out_fold": k}})
+              for k in FOLDS if k > 1]
+    found += [Experiment(f"seed-{k}", "seeds", f"training begins with seed {k}", {"seed": k}) for k in (2, 3)]
+    found += [Experiment(f"without-{k}", "sources", f"without {name}", without=name)
+              for k, name in enumerate(WITHOUT, start=1)]
+    found += [twin(f"reporters-{k}", "reporters", f"{k} offices", reporters=k) for k in (0, 4, 26, 40)]
+    found += [
+        twin("mortality-right", "bookkeeping", "migrants die as natives do", people={"migrant_mortality": 1.0}),
+        twin("mortality-wrong", "bookkeeping", "migrants die at half the rate", people={"migrant_mortality": 0.5}),
+        twin("one-kind", "bookkeeping", "no temporary migrants", people={"temporary_share": 0.0}),
+        twin("perfect", "bookkeeping", "offices without any error", **perfect),
+        twin("perfect-right", "bookkeeping", "no office errs, migrants die as natives do", **perfect,
+             people={"migrant_mortality": 1.0}),
+    ]
+    found += [twin(f"world-{k}", "worlds", f"another world (seed {k})", seed=k) for k in (2027, 2028, 2030)]
+    return found
+
+
+def _perfect() -> dict:
+    from dataclasses import asdict
+
+    from .config import TwinErrorsConfig
+
+    return asdict(TwinErrorsConfig.none())
+
+
+def folder() -> Path:
+    """Where experiments keep what they made."""
+    return paths.artifacts("twin") / "recovery"
+
+
+def run_experiment(experiment: Experiment, *, epochs: int | None = None, target: Path | None = None) -> Path:
+    """Simulate, observe, harmonise, train, estimate and score one experiment.
+
+    Parameters
+    ----------
+    experiment : what to change.
+    epochs : of training, instead of the configuration's.
+    target : folder for its files; ``folder()/<name>`` by default.
+
+    Returns
+    -------
+    Path of its scores (CSV); beside it ``estimates.nc`` and ``biases.csv``.
+    """
+    config = experiment.config()
+    target = target or folder() / experiment.name
+    scores = target / "scores.csv"
+    code = artifacts.code_digest("twin", "panel", "model", "schema.py", "results/recovery.py", "results/summaries.py")
+    inputs = {"config": config.as_dict(), "without": experiment.without, "epochs": epochs, "code": code}
+    if artifacts.is_fresh(scores, inputs):
+        return scores
+    started = time.perf_counter()
+    world, panel, splits = prepare(experiment)
+    member = training.fit_member(panel, splits, config, target / "checkpoint.safetensors", progress=False,
+                                 stop_after=epochs)
+    estimates = describe_member(member, panel)
+    artifacts.write_netcdf(estimates.astype(np.float32), target / "estimates.nc", compress=4)
+    bias = (member.witnesses.log_bias + member.witnesses.collection_bias[member.witnesses.collection_of]).detach()
+    artifacts.write_text(target / "biases.csv", pd.DataFrame(
+        {"witness": panel.witness.values.astype(str), "log_bias": bias.numpy()}).to_csv(index=False))
+    national = panel.residence.values[np.isfinite(panel.net_migration_national.values).any(0)].astype(str)
+    table = score_recovery(world.truth, estimates, what_was_seen(panel, splits), national)
+    artifacts.write_text(scores, table.to_csv(index=False, float_format="%.6g"))
+    (target / "checkpoint.safetensors").unlink(missing_ok=True)
+    artifacts.write_manifest(scores, made_by="recover", inputs=inputs, device="cpu", profile="twin", seed=config.seed,
+                             seconds=round(time.perf_counter() - started, 1))
+    return scores
+
+
+def prepare(experiment: Experiment):
+    """World, panel and splits of an experiment."""
+    config = experiment.config()
+    world = pipeline.simulate_twin(config)
+    tables = pipeline.observe_twin(world, config)
+    if experiment.without is not None:
+        if experiment.without not in WITHOUT:
+            raise ConfigError("experiment", f"nothing is called {experiment.without!r}",
+                              f"leave out one of {', '.join(WITHOUT)}", key=experiment.name)
+        tables = WITHOUT[experiment.without](tables)
+    panel = harmonise(tables, world.territories, config.years, {})
+    if experiment.without == "net migration":
+        series = ("net_migration", "net_migration_national")
+        panel = panel.assign({k: panel[k].copy(data=np.full(panel[k].shape, np.nan)) for k in series})
+    return world, panel, make_splits(panel, config.split)
+
+
+@torch.no_grad()
+def describe_member(member: training.Member, panel: xr.Dataset) -> xr.Dataset:
+    """Everything that a member says, flows by birthplace included (small worlds only: N³ numbers a year)."""
+    run = training.predict(member)
+    births = np.stack([torch.stack(list(accounting.stream_by_birthplace(stock, hazards, member.model.death_rate[t])))
+                       .cpu().numpy() for t, (stock, hazards) in enumerate(member.model.walk())])
+    codes, years = panel.origin.values.astype(str), panel.year.values
+    return xr.Dataset(
+        {"flow": (("year", "origin", "destination"), run.flow.numpy()),
+         "flow_by_birthplace": (("year", "birthplace", "origin", "destination"), births),
+         "stock": (("date_year", "birthplace", "residence"), run.stock.numpy()),
+         "net_migration": (("year", "residence"), net_migration_of(run.flow.numpy()))},
+        coords={"year": years, "date_year": [*years, years[-1] + 1],
+                **{d: codes for d in ("origin", "destination", "birthplace", "residence")}},
+        attrs={"title": "what one member says of the simulated world"})
+
+
+def run_experiments(chosen: Iterable[Experiment], *, workers: int = 2) -> dict[str, Path]:
+    """Run experiments side by side, one thread each; what has run is kept. Returns the score files by name.
+
+    An experiment that fails does not stop the others; its error is raised when all are done.
+    """
+    chosen = list(chosen)
+    done, failed = {}, []
+    print(f"recover: {len(chosen)} experiments on cpu, {workers} at a time", flush=True)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        jobs = {pool.submit(run_experiment, e): e for e in chosen}
+        bar = tqdm(as_completed(jobs), total=len(jobs), desc="experiments", unit="experiment")
+        for job in bar:
+            name = jobs[job].name
+            bar.set_postfix_str(name)
+            try:
+                done[name] = job.result()
+            except Exception as error:  # collected: the others go on
+                failed.append((name, error))
+    for name, error in failed:
+        print(f"recover: {name} failed: {error}", flush=True)
+    if failed:
+        raise failed[0][1]
+    return done
+
+
+def collect_scores(chosen: Iterable[Experiment]) -> pd.DataFrame:
+    """Scores of all experiments in one table: ``experiment, question, label`` before the columns of the scores."""
+    parts = [pd.read_csv(artifacts.require(folder() / e.name / "scores.csv", "humanflows recover")).assign(
+        experiment=e.name, question=e.question, label=e.label) for e in chosen]
+    table = pd.concat(parts, ignore_index=True)
+    first = ["experiment", "question", "label"]
+    return table[[*first, *table.columns.drop(first)]]
+
+
+def cross_fitted() -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.DataFrame, xr.Dataset]:
+    """Members, each corridor's unseen estimate, folds, reports and truth: see ``results.recovery.score_intervals``."""
+    members = []
+    base = experiments()[0]
+    world, panel, splits = prepare(base)
+    folds = splits.fold.values
+    for k in FOLDS:
+        file = artifacts.require(folder() / f"fold-{k}" / "estimates.nc", "humanflows recover")
+        with xr.open_dataset(file, engine="netcdf4") as estimates:
+            members.append(estimates.flow.values.astype(np.float64))
+    members = np.stack(members)
+    unseen = np.zeros(members.shape[1:])
+    for k in FOLDS:
+        unseen[:, folds == k] = members[k - 1][:, folds == k]
+    witness = panel.flow_witness.values
+    office = (panel.witness_criterion.values == "residence") & ~np.isin(panel.witness_source.values, NOT_AN_OFFICE)
+    reports = pd.DataFrame({k: panel[f"flow_{k}"].values.astype(int) for k in ("year", "origin", "destination")})
+    reports = reports.assign(persons=panel.flow_persons.values)[office[witness]]
+    return members, unseen, folds, reports, world.truth
+
+
+def coverage_table() -> pd.DataFrame:
+    """Coverage of intervals in the default twin, from its five cross-fitted members."""
+    members, unseen, folds, reports, truth = cross_fitted()
+    return score_intervals(members, unseen, folds, reports, truth.flow.values)
