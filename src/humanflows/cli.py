@@ -123,6 +123,26 @@ def release(profile: Profile = "world", settings: Setting = None) -> None:
 
 
 @app.command()
+def recover(
+    only: Annotated[list[str] | None, typer.Option(help="Question: folds, seeds, sources, reporters, bookkeeping, "
+                                                   "worlds. Repeatable; all by default.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Experiments side by side, one thread each.")] = 2,
+) -> None:
+    """Fit simulated worlds whose truth is known, one change at a time; all of them together write data/recovery."""
+    with _step("recover the simulated truth", "cpu"):
+        from . import recovery
+
+        every = recovery.experiments()
+        unknown = set(only or ()) - {e.question for e in every}
+        if unknown:
+            raise ConfigError("--only", f"no experiment asks {sorted(unknown)[0]!r}",
+                              "ask " + ", ".join(dict.fromkeys(e.question for e in every)), key="only")
+        recovery.run_experiments([e for e in every if not only or e.question in only], workers=workers)
+        if not only:
+            typer.echo(f"→ {recovery.write_report(every)}")
+
+
+@app.command()
 def provenance(
     corridor: Annotated[str, typer.Argument(help="Origin and destination, e.g. VEN-COL.")],
     year: Annotated[int, typer.Argument(help="Calendar year.")],

@@ -125,13 +125,11 @@ class TwinErrorsConfig(_Sliders):
     displaced_noise: float = _slider(0.05, 0.0, 2.0, "sd of log", "error of refugee counts")
     covariate_noise: float = _slider(0.02, 0.0, 2.0, "sd of log", "error of incomes, lives and conflict deaths")
     trade_noise: float = _slider(0.2, 0.0, 2.0, "sd of log", "error of trade")
-    reconstruction_level: float = _slider(0.85, 0.01, 10.0, "ratio", "five-year moves that a reconstruction finds")
-    reconstruction_noise: float = _slider(0.4, 0.0, 2.0, "sd of log", "error of a reconstructed corridor")
 
     @classmethod
     def none(cls, **but) -> "TwinErrorsConfig":
         """Offices that see everything exactly; ``but`` switches single imperfections on again."""
-        exact = {"stock_rounding": 1, "meta_level": 1.0, "reconstruction_level": 1.0}
+        exact = {"stock_rounding": 1, "meta_level": 1.0}
         return cls(**{f.name: exact.get(f.name, type(f.default)(0)) for f in dataclasses.fields(cls)} | but)
 
 
@@ -183,6 +181,7 @@ class LossConfig:
     change: float = 0.5          # change over time within a corridor
     total: float = 0.1           # what a witness says of a place and year over all its corridors
     reconstruction: float = 0.2  # five-year reconstructions, mid-year to mid-year
+    onward: float = 0.0          # the world's rate of onward moves, see model/witnesses.py
     bias_ridge: float = 0.05     # shrinkage of witnesses' multiplicative biases
 
 

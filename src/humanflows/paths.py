@@ -12,6 +12,7 @@ CORRECTIONS = DATA / "corrections.csv"
 REGISTRY = DATA / "registry.csv"
 GEOMETRY = DATA / "geometry" / "territories.geojson"
 RELEASE = DATA / "release"
+RECOVERY = DATA / "recovery"   # what the laboratory of the twin measured
 
 BUILD = Path(os.environ.get("HUMANFLOWS_BUILD", ROOT / "_build"))
 CACHE = BUILD / "sources"  # downloaded files, addressed as in the registry

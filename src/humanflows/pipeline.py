@@ -67,7 +67,7 @@ def simulate_twin(config: Config):
 def read_tables(config: Config) -> dict:
     """Tidy tables of a profile: observed in the twin, or read from the real sources."""
     if config.profile == "twin":
-        return observe_twin(simulate_twin(config), config)
+        return add_reconstruction(observe_twin(simulate_twin(config), config))
     return catalogue.load_all()
 
 
@@ -78,9 +78,16 @@ def observe_twin(world, config: Config) -> dict:
     return observe(world, config.twin)
 
 
+def add_reconstruction(tables: dict) -> dict:
+    """The tables with five-year flows reconstructed from their own stocks, births and deaths (pseudo-Bayes)."""
+    from .baselines.reconstruct import reconstruct
+
+    return {**tables, "reconstruction": reconstruct(tables, method="da_pb_closed")}
+
+
 def _table_inputs(config: Config) -> dict:
     if config.profile == "twin":
-        return {"twin": config.as_dict()["twin"], "code": artifacts.code_digest("twin")}
+        return {"twin": config.as_dict()["twin"], "code": artifacts.code_digest("twin", "baselines")}
     return {"sources": {name: catalogue.inputs_digest(name) for name in catalogue.SOURCES}}
 
 

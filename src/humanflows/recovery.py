@@ -5,7 +5,7 @@ bookkeeping is right, which world it is, which corridors are held out, with whic
 against what truly happened. An experiment that has run is kept, an interrupted one resumes.
 """
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -25,7 +25,9 @@ from .model import train as training
 from .panel.harmonise import harmonise
 from .panel.splits import make_splits
 from .results.estimates import net_migration_of
-from .results.recovery import score_intervals, score_recovery
+from .results.identification import bound_flow, count_unknowns, reported_corridors
+from .results.intervals import Calibration
+from .results.recovery import score_intervals, score_recovery, size_group
 from .results.summaries import NOT_AN_OFFICE, what_was_seen
 
 Tables = dict[str, pd.DataFrame]
@@ -53,18 +55,17 @@ def _all(*filters) -> Callable[[Tables], Tables]:
 
 _FLOWS = _rows("flow", source=OFFICES)
 _META = _rows("flow", source=["meta"])
-_RECONSTRUCTION = _rows("reconstruction", source=["abel_cohen", "humanflows"])
 _REFUGEES = _rows("pair_year", source=["unhcr"])
 # What each kind of data buys: leave it out. Two stock tables stay, for the bookkeeping has to start somewhere.
 WITHOUT: dict[str, Callable[[Tables], Tables]] = {
     "stock tables after 1995": _rows("stock", year=range(1996, 2101)),
-    "net migration": lambda tables: tables,    # the panel needs it; it is blanked there, see `prepare`
+    "net migration": lambda tables: tables,    # the panel needs it; it is blanked there, in `prepare`
     "offices' flows": _FLOWS,
     "offices' departures": _rows("flow", source=OFFICES, side=["emigration"]),
     "platform's counts": _META,
-    "reconstructions": _RECONSTRUCTION,
+    "reconstructions": lambda tables: tables,  # see `prepare`
     "refugee counts": _REFUGEES,
-    "all that counts moves": _all(_FLOWS, _META, _RECONSTRUCTION, _REFUGEES),
+    "all that counts moves": _all(_FLOWS, _META, _REFUGEES),
 }
 
 
@@ -140,7 +141,8 @@ def run_experiment(experiment: Experiment, *, epochs: int | None = None, target:
     config = experiment.config()
     target = target or folder() / experiment.name
     scores = target / "scores.csv"
-    code = artifacts.code_digest("twin", "panel", "model", "schema.py", "results/recovery.py", "results/summaries.py")
+    code = artifacts.code_digest("twin", "baselines", "panel", "model", "schema.py", "results/recovery.py",
+                                 "results/summaries.py")
     inputs = {"config": config.as_dict(), "without": experiment.without, "epochs": epochs, "code": code}
     if artifacts.is_fresh(scores, inputs):
         return scores
@@ -172,6 +174,8 @@ def prepare(experiment: Experiment):
             raise ConfigError("experiment", f"nothing is called {experiment.without!r}",
                               f"leave out one of {', '.join(WITHOUT)}", key=experiment.name)
         tables = WITHOUT[experiment.without](tables)
+    if experiment.without not in ("reconstructions", "all that counts moves"):
+        tables = pipeline.add_reconstruction(tables)
     panel = harmonise(tables, world.territories, config.years, {})
     if experiment.without == "net migration":
         series = ("net_migration", "net_migration_national")
@@ -230,28 +234,141 @@ def collect_scores(chosen: Iterable[Experiment]) -> pd.DataFrame:
     return table[[*first, *table.columns.drop(first)]]
 
 
-def cross_fitted() -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.DataFrame, xr.Dataset]:
-    """Members, each corridor's unseen estimate, folds, reports and truth: see ``results.recovery.score_intervals``."""
+@dataclass(frozen=True)
+class CrossFit:
+    """Five members of the default twin, each of which never saw one fifth of the corridors."""
+
+    members: np.ndarray       # (member, year, origin, destination), persons
+    unseen: np.ndarray        # (year, origin, destination), each corridor by the member that did not learn from it
+    fold: np.ndarray          # (origin, destination), 0 on the diagonal
+    reports: pd.DataFrame     # positions year, origin, destination; persons: offices' reports by residence
+    seen: xr.DataArray        # (origin, destination), what a member sees of a corridor that it learns from
+    truth: xr.Dataset
+
+
+def cross_fit() -> CrossFit:
+    """Read the five members that the experiments of the question "folds" left.
+
+    Raises
+    ------
+    ArtifactError
+        When one has not been run.
+    """
+    world, panel, splits = prepare(experiments()[0])
     members = []
-    base = experiments()[0]
-    world, panel, splits = prepare(base)
-    folds = splits.fold.values
     for k in FOLDS:
         file = artifacts.require(folder() / f"fold-{k}" / "estimates.nc", "humanflows recover")
         with xr.open_dataset(file, engine="netcdf4") as estimates:
             members.append(estimates.flow.values.astype(np.float64))
-    members = np.stack(members)
+    members, fold = np.stack(members), splits.fold.values
     unseen = np.zeros(members.shape[1:])
     for k in FOLDS:
-        unseen[:, folds == k] = members[k - 1][:, folds == k]
+        unseen[:, fold == k] = members[k - 1][:, fold == k]
     witness = panel.flow_witness.values
     office = (panel.witness_criterion.values == "residence") & ~np.isin(panel.witness_source.values, NOT_AN_OFFICE)
     reports = pd.DataFrame({k: panel[f"flow_{k}"].values.astype(int) for k in ("year", "origin", "destination")})
     reports = reports.assign(persons=panel.flow_persons.values)[office[witness]]
-    return members, unseen, folds, reports, world.truth
+    everything = splits.assign(train=splits.fold > 0)
+    return CrossFit(members, unseen, fold, reports, what_was_seen(panel, everything), world.truth)
 
 
-def coverage_table() -> pd.DataFrame:
-    """Coverage of intervals in the default twin, from its five cross-fitted members."""
-    members, unseen, folds, reports, truth = cross_fitted()
-    return score_intervals(members, unseen, folds, reports, truth.flow.values)
+def corridor_intervals(fit: CrossFit, *, each: int = 4, level: float = 0.95) -> pd.DataFrame:
+    """True and estimated flows with intervals, for the largest corridors of each kind.
+
+    Returns
+    -------
+    DataFrame: ``corridor, seen, year, true, estimated, lower, upper``, persons; ``each`` corridors of every kind in
+    ``fit.seen``. Estimates are by the member that never learned from the corridor; intervals are calibrated on reports
+    of corridors in other folds.
+    """
+    codes, years, size = fit.truth.origin.values.astype(str), fit.truth.year.values, fit.truth.flow.values.sum(0)
+    at = tuple(fit.reports[k].to_numpy() for k in ("year", "origin", "destination"))
+    spread = np.log1p(fit.members).std(0, ddof=1)
+    part = fit.fold[at[1:]]
+    rows = []
+    for k in FOLDS:
+        rest = part != k
+        there = tuple(x[rest] for x in at)
+        calibration = Calibration(fit.reports["persons"].to_numpy(float)[rest], fit.unseen[there], spread[there],
+                                  size_group(fit.unseen[there]))
+        for seen in [s for s in np.unique(fit.seen.values) if s]:
+            chosen = np.flatnonzero(((fit.seen.values == seen)).ravel())
+            largest = chosen[np.argsort(-size.ravel()[chosen])][:each]
+            for o, d in zip(*np.unravel_index(largest, size.shape)):
+                if fit.fold[o, d] == k:
+                    mine, wide = fit.unseen[:, o, d], spread[:, o, d]
+                    lower, upper = calibration.interval(mine, wide, size_group(mine), level)
+                    rows.append(pd.DataFrame({"corridor": f"{codes[o]}-{codes[d]}", "seen": seen, "year": years,
+                                              "true": fit.truth.flow.values[:, o, d].astype(float), "estimated": mine,
+                                              "lower": lower, "upper": upper}))
+    return pd.concat(rows, ignore_index=True)
+
+
+def stock_bounds(truth: xr.Dataset, intervals: pd.DataFrame, year: int) -> pd.DataFrame:
+    """Beside the intervals of a year, the smallest and largest flow that exact stocks, births and deaths allow.
+
+    Returns
+    -------
+    DataFrame: ``corridor, seen, true, estimated, lower, upper, stock_lower, stock_upper``.
+    """
+    t, codes = int(np.flatnonzero(truth.year.values == year)[0]), list(truth.origin.values.astype(str))
+    moves = truth.flow_by_birthplace.values[t].astype(float)
+    start, end, births = (truth[k].values[i].astype(float) for k, i in (("stock", t), ("stock", t + 1), ("births", t)))
+    deaths = start - end + np.diag(births) + moves.sum(1) - moves.sum(2)
+    rows = intervals[intervals.year == year].drop(columns="year").reset_index(drop=True)
+    bounds = [bound_flow(start, end, births, deaths, tuple(codes.index(c) for c in corridor.split("-")))
+              for corridor in tqdm(rows.corridor, desc="bounds", unit="corridor", leave=False)]
+    return rows.assign(stock_lower=[b[0] for b in bounds], stock_upper=[b[1] for b in bounds])
+
+
+def unknowns_table(n: int, reporters: Sequence[int] = (0, 1, 4, 13, 40)) -> pd.DataFrame:
+    """How many unknown moves a year has among n territories, and how many equations reports add to those of stocks."""
+    rows = []
+    for number in reporters:
+        corridors = reported_corridors(n, range(min(number, n)))
+        rows.append({"offices": min(number, n), "reported": len(corridors), **count_unknowns(n, corridors)})
+    return pd.DataFrame(rows)
+
+
+TABLES = ("scores", "coverage", "corridors", "bounds", "unknowns")
+BOUNDS_YEAR = 2015
+
+
+def write_report(chosen: Iterable[Experiment], target: Path | None = None) -> Path:
+    """Tables of the recovery report, as CSV: ``TABLES``, and a manifest beside the first.
+
+    Parameters
+    ----------
+    chosen : experiments that have run; those of the question "folds" must be among them.
+    target : folder, ``data/recovery`` by default.
+    """
+    started, target, chosen = time.perf_counter(), target or paths.RECOVERY, list(chosen)
+    fit = cross_fit()
+    corridors = corridor_intervals(fit)
+    tables = {
+        "scores": collect_scores(chosen),
+        "coverage": score_intervals(fit.members, fit.unseen, fit.fold, fit.reports, fit.truth.flow.values),
+        "corridors": corridors,
+        "bounds": stock_bounds(fit.truth, corridors, BOUNDS_YEAR),
+        "unknowns": unknowns_table(len(fit.fold)),
+    }
+    for name, table in tables.items():
+        artifacts.write_text(target / f"{name}.csv", table.to_csv(index=False, float_format="%.6g"))
+    made = {e.name: artifacts.read_manifest(folder() / e.name / "scores.csv") for e in chosen}
+    inputs = {name: m["inputs_digest"] for name, m in made.items() if m}
+    artifacts.write_manifest(target / "scores.csv", made_by="humanflows recover", inputs=inputs, device="cpu",
+                             profile="twin", seconds=round(time.perf_counter() - started, 1),
+                             training_seconds={name: m["seconds"] for name, m in made.items() if m})
+    print(f"recover: {len(TABLES)} tables written in {time.perf_counter() - started:.1f} s", flush=True)
+    return target / "scores.csv"
+
+
+def read_report(name: str) -> pd.DataFrame:
+    """One of the tables that ``write_report`` left.
+
+    Raises
+    ------
+    ArtifactError
+        When it is missing.
+    """
+    return pd.read_csv(artifacts.require(paths.RECOVERY / f"{name}.csv", "humanflows recover"))

@@ -22,6 +22,9 @@ CHANGE_YEARS = 5        # a series this long has a course over time worth learni
 COLLECTION_WEIGHT = {"residence": 1.0, "citizenship": 0.4, "birthplace": 0.4, "meta": 1.5}
 # A proxy may lie far from what it stands for: its bias is shrunk less than that of a count of the thing itself.
 PROXY_RIDGE = 0.1
+# Onward moves per migrant and year. Hardly any source tells them from other moves, and with no word about their number
+# they die out in training: a hazard near zero has no gradient. So their world total is held, softly, near this rate.
+ONWARD_RATE = 0.01
 # Prior precision of the effects of pairs, so that a corridor with one report moves little and one with twenty much.
 EFFECT_RIDGE = 0.03
 
@@ -188,6 +191,7 @@ class Witnesses(nn.Module):
         if len(self.net_position):
             net = (run.flow.sum(1) - run.flow.sum(2)).reshape(-1).index_select(0, self.net_position)
             terms["net_migration"] = ((signed_sqrt(net) - self.net_root) ** 2).mean() / self.net_spread
+        terms["onward"] = _onward_term(run)
         if self.has_reconstruction:
             terms["reconstruction"] = self._reconstruction_term(run)
         terms["bias"] = (self.collection_ridge * self.collection_bias**2).sum() \
@@ -206,6 +210,19 @@ class Witnesses(nn.Module):
         """Weighted sum of the terms."""
         weights = {**vars(self.config), "bias": self.config.bias_ridge}
         return sum(weights[k] * v for k, v in terms.items())
+
+
+def _onward_term(run: Trajectory) -> Tensor:
+    """Squared log distance of each year's world rate of onward moves from ``ONWARD_RATE``.
+
+    Onward moves are all moves but natives leaving and migrants returning; the rate is per migrant of 1 January.
+    """
+    natives = run.departures.diagonal(dim1=1, dim2=2).sum(1)
+    returns = run.arrivals.diagonal(dim1=1, dim2=2).sum(1)
+    onward = run.flow.sum((1, 2)) - natives - returns
+    stock = run.stock[:-1]
+    migrants = stock.sum((1, 2)) - stock.diagonal(dim1=1, dim2=2).sum(1)
+    return (torch.log(torch.clamp(onward / migrants, min=1e-7) / ONWARD_RATE) ** 2).mean()
 
 
 def _collections(panel) -> tuple[list[str], np.ndarray]:

@@ -37,7 +37,7 @@ def observe(world: World, config: TwinConfig) -> dict[str, pd.DataFrame]:
                            _economy(world, config)],
         "pair": [_pairs(world)],
         "pair_year": [_refugees(world, config), _trade(world, config)],
-        "reconstruction": [_reconstruction(world, config)],
+        "reconstruction": [],    # made from these tables by the methods of `baselines`, as anybody else would
     }
     return {table: validate(_join(table, frames), table, file=f"twin {table}") for table, frames in parts.items()}
 
@@ -334,21 +334,3 @@ def _trade(world: World, config: TwinConfig) -> pd.DataFrame:
                  variable="trade", status="reported")
     late = {y: "carried_forward" for y in world.years if y > COVARIATES_UNTIL}
     return rows.assign(status=rows.year.map(TRADE_STATUS | late).fillna("reported"))
-
-
-def _reconstruction(world: World, config: TwinConfig) -> pd.DataFrame:
-    """Somebody else's five-year flows, mid-year to mid-year: fewer moves than the years add up to, and noisy."""
-    errors, codes = config.errors, world.territories
-    flow = world.truth.flow.values.astype(float)
-    starts = [y for y in world.years if y % 5 == 0 and y + 4 <= world.years[-1]]
-    frames = []
-    for start in starts:
-        t = world.years.index(start)
-        weight = np.array([0.5, 1, 1, 1, 1, 0.5])[: len(flow) - t]
-        weight[-1] += 5 - weight.sum()     # a last half-year beyond the simulation is taken to equal the one before
-        draw = stream(config, f"reconstruction {start}")
-        persons = (flow[t:t + len(weight)] * weight[:, None, None]).sum(0) * errors.reconstruction_level
-        persons = np.round(persons * _noise(draw, persons.shape, errors.reconstruction_noise))
-        frames.append(_long(persons, {"origin": codes, "destination": codes}, (persons > 0) & _off_diagonal(world),
-                            source="abel_cohen", method="da_pb_closed", year=start))
-    return _join("reconstruction", frames)
