@@ -138,16 +138,16 @@ def run_experiment(experiment: Experiment, *, epochs: int | None = None, target:
     -------
     Path of its scores (CSV); beside it ``estimates.nc`` and ``biases.csv``.
     """
-    config = experiment.config()
+    started, config = time.perf_counter(), experiment.config()
     target = target or folder() / experiment.name
     scores = target / "scores.csv"
-    code = artifacts.code_digest("twin", "baselines", "panel", "model", "schema.py", "results/recovery.py",
-                                 "results/summaries.py")
-    inputs = {"config": config.as_dict(), "without": experiment.without, "epochs": epochs, "code": code}
+    world, panel, splits = prepare(experiment)
+    inputs = {"panel": training.content_digest(panel), "splits": training.content_digest(splits), "epochs": epochs,
+              **{k: v for k, v in config.as_dict().items() if k != "twin"},
+              "code": artifacts.code_digest("panel/features.py", "model", "results/recovery.py",
+                                            "results/summaries.py")}
     if artifacts.is_fresh(scores, inputs):
         return scores
-    started = time.perf_counter()
-    world, panel, splits = prepare(experiment)
     member = training.fit_member(panel, splits, config, target / "checkpoint.safetensors", progress=False,
                                  stop_after=epochs)
     estimates = describe_member(member, panel)

@@ -42,7 +42,8 @@ def true_flow(world, rows):
 def test_every_table_is_valid_and_complete(tables):
     assert set(tables) == set(TABLES)
     for name, frame in tables.items():
-        assert len(validate(frame, name, file="twin")) > 0
+        # nobody in the twin publishes reconstructions: they are made from its stocks (pipeline.add_reconstruction)
+        assert (len(validate(frame, name, file="twin")) > 0) == (name != "reconstruction")
         assert not frame.duplicated(key_of(name)).any()
     seen = {v for t in ("territory_year", "pair", "pair_year") for v in tables[t].variable.unique()}
     assert seen == set(VARIABLES)
@@ -85,7 +86,7 @@ def test_demography_is_consistent_as_published(tables):
     change = wide.population.groupby("territory").diff().shift(-1)
     balance = wide.births - wide.deaths + wide.net_migration
     known = change.notna()
-    assert known.sum() == 30 * 35
+    assert known.sum() == 40 * 35
     np.testing.assert_allclose(balance[known], change[known])
     np.testing.assert_allclose(wide.population_change[known], change[known])
 
@@ -115,15 +116,6 @@ def test_perfect_offices_tell_the_true_demography(small):
     for name in ("births", "deaths", "net_migration", "population"):
         wide = rows[rows.variable == name].pivot(index="year", columns="territory", values="value")
         np.testing.assert_array_equal(wide, small.truth[name].values)
-
-
-def test_perfect_reconstruction_is_the_sum_of_five_years(small):
-    rows = seen(small)["reconstruction"].query("year == 2005")
-    flow = small.truth.flow
-    weight = [0.5, 1, 1, 1, 1, 0.5]
-    expected = sum(w * flow.sel(year=2005 + k) for k, w in enumerate(weight)).to_series()
-    got = rows.set_index(["origin", "destination"]).persons
-    assert np.abs(got - expected[got.index]).max() <= 0.5
 
 
 # ---- one slider at a time

@@ -227,7 +227,7 @@ def test_a_network_attracts(chance):
 # ---- configuration
 
 @pytest.mark.parametrize(("twin", "key"), [
-    ({"territories": 41}, "twin.territories"), ({"territories": 10, "reporters": 11}, "twin.reporters"),
+    ({"territories": 61}, "twin.territories"), ({"territories": 10, "reporters": 11}, "twin.reporters"),
     ({"people": {"leaving": -1.0}}, "twin.people.leaving"),
     ({"errors": {"flow_noise": -0.1}}, "twin.errors.flow_noise"),
     ({"events": {"pandemic_cut": 1.5}}, "twin.events.pandemic_cut"),

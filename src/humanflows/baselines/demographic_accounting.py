@@ -18,7 +18,7 @@ from .accounts import Account, Reconstruction, as_flow, make_repairs, make_stock
 from .ipf import Convergence, NotConvergedError, fit_margins
 
 TOLERANCE = 1e-3           # persons; the stop at which the published examples reproduce to the last printed digit
-MARGIN_TOLERANCE = 1e-4    # share of a margin
+MARGIN_TOLERANCE = 2e-5    # share of a margin; at the stops of the published examples the worst is 1.5e-5 off
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ def link_tables(left, arrived, seed, by_birthplace, matched: Matched, tolerance,
 def _check_totals(left, arrived, matched: Matched, margin_tolerance):
     """As many must leave as arrive, for each birthplace; what is lost otherwise is never passed over."""
     gap = np.abs(left.sum(1) - arrived.sum(1))
-    bad = gap > margin_tolerance * np.maximum(matched.start.sum(1), 1.0)
+    bad = gap > 3 * margin_tolerance * np.maximum(matched.start.sum(1), 1.0)      # each table may be off by one
     if bad.any():
         names = ", ".join(np.array(matched.names)[bad][:8])
         raise NotConvergedError(f"flows by birthplace {matched.period}".strip(),

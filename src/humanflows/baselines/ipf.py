@@ -13,6 +13,7 @@ from ..errors import InputError
 
 EVERY = 25          # after the first cycles the stopping rule, which costs more than a cycle, is tested this often
 FIRST_CYCLES = 50
+STANDSTILL = 1e-14
 
 
 class NotConvergedError(InputError):
@@ -40,7 +41,7 @@ class Convergence:
 
 
 def fit_margins(seed: np.ndarray, rows: np.ndarray, columns: np.ndarray, *, tolerance: float = 1e-3,
-                margin_tolerance: float = 1e-4, max_iterations: int = 50_000, names: Sequence[str] | None = None,
+                margin_tolerance: float = 2e-5, max_iterations: int = 50_000, names: Sequence[str] | None = None,
                 what: str = "table") -> tuple[np.ndarray, Convergence]:
     """Fit tables to row and column totals; rows first in each cycle, so that columns are met exactly.
 
@@ -49,8 +50,9 @@ def fit_margins(seed: np.ndarray, rows: np.ndarray, columns: np.ndarray, *, tole
     seed : (table, row, column), or (row, column) for a single table or one seed for all; not negative.
     rows : (table, row) or (row,), targets, persons.
     columns : (table, column) or (column,), targets, persons.
-    tolerance : a table is finished when no cell changes by more than this (persons) in a cycle.
-    margin_tolerance : share of its target by which a finished margin may be off.
+    tolerance : a table is finished when no cell changes by more than this (persons) in a cycle, and
+    margin_tolerance : no margin is off by more than this share of its target: where nearly all weight lies in a few
+        cells, changes become small long before margins are met.
     max_iterations : cycles after which a table is given up.
     names : of the tables, for the error.
     what : what is fitted, for the error.
@@ -87,7 +89,9 @@ def fit_margins(seed: np.ndarray, rows: np.ndarray, columns: np.ndarray, *, tole
             continue
         table = a[:, :, None] * part * b[:, None, :]
         moved = np.abs(table - a_before[:, :, None] * part * b_before[:, None, :]).max((1, 2), initial=0)
-        done = (moved <= tolerance) | (cycle == max_iterations)
+        met = _margin_error(table, target_rows, target_columns) <= margin_tolerance
+        still = moved <= STANDSTILL * table.max((1, 2), initial=0)        # it will not get any better
+        done = (moved <= tolerance) & met | still | (cycle == max_iterations)
         if not done.any():
             continue
         fitted[active[done]], iterations[active[done]], change[active[done]] = table[done], cycle, moved[done]

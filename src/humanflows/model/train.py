@@ -25,6 +25,9 @@ from .witnesses import Witnesses, effect_penalty
 
 SMALL = 100          # territories: below, a second thread costs more than it brings
 HIDDEN_SHARE = 0.15  # of territories whose net-migration feature is hidden each epoch, so that none leans on it alone
+# Parameters that are themselves a log-hazard or a log-bias. Adam moves each by about the learning rate in a step: at the
+# pace that suits a network's weights they would have moved by half a log unit when training ends.
+DIRECT, PACE = ("tie", "direction", "log_bias", "collection_bias"), 6.0
 FEATURE_HIDDEN = "net_migration_rate"
 
 
@@ -103,9 +106,12 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
         model.account = torch.compile(model.account, dynamic=False)
     weights = {**{f"model.{k}": v for k, v in model.named_parameters()},
                **{f"witnesses.{k}": v for k, v in witnesses.named_parameters()}}
-    # Adam's moments are kept in the order of `weights`.
-    optimiser = torch.optim.Adam(weights.values(), lr=settings.learning_rate, betas=(0.9, 0.99), eps=1e-8)
-    identity = artifacts.digest(config.as_dict(), _digest(panel), _digest(splits),
+    direct = {k for k in weights if k.endswith(DIRECT)}
+    optimiser = torch.optim.Adam(
+        [{"params": [v for k, v in weights.items() if k not in direct], "pace": 1.0},
+         {"params": [v for k, v in weights.items() if k in direct], "pace": PACE}],
+        lr=settings.learning_rate, betas=(0.9, 0.99), eps=1e-8)
+    identity = artifacts.digest(config.as_dict(), content_digest(panel), content_digest(splits),
                                 artifacts.code_digest("model", "panel"))
     state = _State(weights, optimiser, identity)
     if checkpoint is not None and Path(checkpoint).is_file():
@@ -121,7 +127,7 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
     return Member(model, witnesses, pd.DataFrame(state.history), state.seconds)
 
 
-def _digest(dataset: xr.Dataset) -> str:
+def content_digest(dataset: xr.Dataset) -> str:
     """Digest of a dataset's values: an interrupted training must not go on with other data."""
     def content(values: np.ndarray) -> bytes:
         return np.ascontiguousarray(values).tobytes() if values.dtype.kind != "O" else str(values.tolist()).encode()
@@ -140,7 +146,7 @@ def _descend(model, witnesses, score, state: "_State", settings: TrainConfig, se
                ncols=100, desc=f"training seed {seed} on {device.type}")
     while state.epoch < last and not state.exhausted(settings.patience):
         for group in state.optimiser.param_groups:
-            group["lr"] = _learning_rate(settings, state.epoch)
+            group["lr"] = _learning_rate(settings, state.epoch) * group["pace"]
         state.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
             run = model(_hide_feature(model, seed, state.epoch))

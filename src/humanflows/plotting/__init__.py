@@ -19,6 +19,15 @@ from .maps import (
     plot_region_net,
     plot_title_figure,
 )
+from .recovery import (
+    plot_birthplace_kinds,
+    plot_bounds,
+    plot_corridor_intervals,
+    plot_coverage,
+    plot_experiments,
+    plot_invisible,
+    plot_reporters,
+)
 from .style import (
     DATA,
     DIVERGING,
@@ -39,8 +48,10 @@ from .style import (
 
 __all__ = [
     "DATA", "DIVERGING", "GAIN", "INK", "LAND", "LOSS", "OTHER", "OWN", "PAPER", "QUIET", "REGION_COLOURS", "STYLE",
-    "by_region", "plot_accounting_example", "plot_biases", "plot_corridors", "plot_features", "plot_held_out_scatter",
-    "plot_net_migration_map", "plot_provenance_matrix", "plot_region_circle", "plot_region_net", "plot_score_table",
-    "plot_stock_fit", "plot_title_figure", "plot_total_flow", "plot_training", "plot_true_vs_estimated",
-    "region_colours", "save", "use_style",
+    "by_region", "plot_accounting_example", "plot_biases", "plot_birthplace_kinds", "plot_bounds",
+    "plot_corridor_intervals", "plot_corridors", "plot_coverage", "plot_experiments", "plot_features",
+    "plot_held_out_scatter", "plot_invisible", "plot_net_migration_map", "plot_provenance_matrix",
+    "plot_region_circle", "plot_region_net", "plot_reporters", "plot_score_table", "plot_stock_fit",
+    "plot_title_figure", "plot_total_flow", "plot_training", "plot_true_vs_estimated", "region_colours", "save",
+    "use_style",
 ]

@@ -1,0 +1,608 @@
+"""Figures of how well a known truth is recovered: only a simulated world has one. Tables in, axes out, no model.
+
+A run says little unless one knows by how much runs differ anyway: where experiments are compared, the range over other
+held-out corridors and other starts of training is drawn beside them.
+"""
+import re
+from collections.abc import Sequence
+from textwrap import fill, shorten
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFormatter
+
+from .. import territories
+from ..errors import InputError
+from ..results.recovery import KINDS
+from ..results.summaries import SEEN, split_corridor
+from .charts import (
+    _DENSITY,
+    METRICS,
+    _check_axes,
+    _check_columns,
+    _check_pair,
+    _empty,
+    _label_ends,
+    _one_to_one,
+    _running_median,
+    _short,
+)
+from .style import GAIN, INK, LAND, LOSS, OTHER, OWN, PAPER, QUIET
+
+EVERYTHING = "everything as it is"
+CHANCE = ("folds", "seeds")     # questions whose experiments differ from the base by nothing but chance
+SCORE_COLUMNS = ("experiment", "question", "label", "quantity", "group")
+# Apart in lightness as well as in hue.
+GROUP_STYLES = dict(zip(SEEN, (("#1d2733", "o"), ("#3b5b92", "s"), ("#2f9e77", "D"), ("#d99a2b", "^"))))
+INTERVAL_STYLES = {"members' spread": ("#d08a1d", "^"), "calibrated on reports": (OWN, "o"),
+                   "calibrated on the truth": (OTHER, "s")}
+COVERAGE_PANELS = {("reports", "reported corridors"): "Reports,\nreported corridors",
+                   ("people", "reported corridors"): "People,\nreported corridors",
+                   ("people", "never reported"): "People,\nnever reported corridors"}
+NEEDED, INVISIBLE = OTHER, "#e8b04a"
+_LEGEND = {"frameon": False, "handlelength": 1.4, "columnspacing": 1.6, "handletextpad": 0.6}
+# Round shares of the truth in the order in which they deserve a tick.
+_FACTORS = (1, 0.5, 2, 0.75, 1.5, 0.9, 1.1, 0.1, 10, 0.01, 100, 0.25, 4, 0.8, 1.25, 0.7, 0.6, 0.95, 1.05, 0.85, 1.2,
+            0.98, 1.02, 0.99, 1.01)
+_ABBREVIATED = {"United Arab Emirates": "Un. Arab Emirates", "Central African Republic": "Central African Rep.",
+                "Dominican Republic": "Dominican Rep.", "Bonaire, Saint Eustatius and Saba": "Bonaire & Saba",
+                "United States Virgin Islands": "US Virgin Islands", "Northern Mariana Islands": "N. Mariana Islands",
+                "St. Vincent and the Grenadines": "St. Vincent & Gr.", "Bosnia and Herzegovina": "Bosnia & Herz.",
+                "British Virgin Islands": "Brit. Virgin Islands"}
+
+
+def _short_name(code: str, width: int = 20) -> str:
+    name = territories.name(code)
+    return shorten(_ABBREVIATED.get(name, name).replace(" and ", " & "), width, placeholder=" …")
+
+
+def _corridor_name(corridor: str) -> str:
+    """``"MEX-USA"`` as "Mexico → United States"."""
+    return " → ".join(_short_name(code) for code in split_corridor(corridor))
+
+
+def _signed(value: float, digits: int = 2) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def _against_truth(log_bias: float) -> str:
+    """A log bias as a share: −25%, +3%."""
+    percent = 100 * np.expm1(log_bias)
+    digits = 1 if percent < -98.5 else 0
+    return f"{percent:+.{digits}f}%".replace("-", "−") if round(percent, digits) else "0%"
+
+
+def _legend_below(axes: Sequence[Axes], handles: Sequence, columns: int) -> None:
+    figure = axes[0].get_figure(root=False)
+    constrained = figure.get_figure(root=True).get_layout_engine() is not None
+    figure.legend(handles=handles, loc="outside lower center" if constrained else "lower center", ncols=columns,
+                  fontsize=8.5, **_LEGEND)
+
+
+# -- experiments ------------------------------------------------------------------------------------------------------
+def plot_experiments(table: pd.DataFrame, *, axes, scores: Sequence[str] = ("log_r", "log_bias", "within_r"),
+                     quantity: str = "flow", group: str = "all", base: str = "fold-1"):
+    """What each experiment does to the scores: a row per experiment, a panel per score, the default on top.
+
+    The band is the range over runs that change nothing but which corridors are held out or how training begins. A dot
+    outside it is coloured by its direction; one inside is hollow, for its change may be chance.
+
+    Parameters
+    ----------
+    table : as ``humanflows.recovery.collect_scores`` makes it: experiment, question, label, quantity, group and the
+        scores. Rows whose question is one of ``CHANCE`` make the band; all other experiments are drawn in the order
+        given, also those that have no such group (without offices no corridor is reported).
+    axes : at least one for each score, side by side; those left over are switched off.
+    scores : columns shown. ``log_bias`` is shown as the share by which the total is missed.
+    quantity, group : rows shown.
+    base : name of the experiment with which all others are compared.
+
+    Returns
+    -------
+    axes, as given
+
+    Raises
+    ------
+    InputError
+        For missing columns, no experiment beside the base, no score of the base, two rows of one experiment, or too
+        few axes.
+    """
+    if not len(scores):
+        raise _empty("plot_experiments", "score")
+    here, chance = _scores_of("plot_experiments", table, scores, quantity, group, base)
+    panels = _check_axes("plot_experiments", axes, len(scores))
+    others = table[~table.question.isin(CHANCE) & (table.experiment != base)].drop_duplicates("experiment")
+    if not len(others):
+        raise _empty("plot_experiments", "experiment beside the base")
+    names = [base, *others.experiment]
+    heights = np.array([0.0, *np.arange(1.35, len(others) + 1.35)])
+    labels = [EVERYTHING, *(fill(str(label), 30) for label in others.label)]
+    for k, (ax, score) in enumerate(zip(panels, scores)):
+        _experiment_panel(ax, here[score].reindex(names).to_numpy(float), heights, score,
+                          here.loc[chance, score].to_numpy(float))
+        ax.set_yticks(heights, labels, fontsize=9, linespacing=0.95)
+        ax.tick_params(axis="y", length=0, labelleft=k == 0)
+        if k == 0:
+            ax.get_yticklabels()[0].set_fontweight("bold")
+    for ax in panels[len(scores):]:
+        ax.set_axis_off()
+    handles = [Line2D([], [], ls="", marker="o", color=LOSS, label="worse"),
+               Line2D([], [], ls="", marker="o", color=GAIN, label="better"),
+               Line2D([], [], ls="", marker="o", markerfacecolor=PAPER, color=QUIET, label="no more than chance")]
+    if len(chance) > 1:
+        handles.append(Patch(color=LAND, label=f"range of {len(chance)} runs with other corridors held out "
+                                               "or another start"))
+    _legend_below(panels, handles, len(handles))
+    return axes
+
+
+def _scores_of(figure, table, scores, quantity, group, base) -> tuple[pd.DataFrame, list[str]]:
+    """Rows of a quantity and group by experiment; names of those that differ by chance alone, the base included."""
+    _check_columns(figure, table, (*SCORE_COLUMNS, *scores))
+    here = table[(table.quantity == quantity) & (table.group == group)]
+    if base not in set(here.experiment):
+        raise InputError(figure, f"no scores of {base} for {quantity}, {group}",
+                         "give the table with the base, and a quantity and group that it has", key=base)
+    twice = here.experiment[here.experiment.duplicated()]
+    if len(twice):
+        raise InputError(figure, f"two rows of {twice.iloc[0]} for {quantity}, {group}", "give each experiment once",
+                         key=twice.iloc[0])
+    chance = here[here.question.isin(CHANCE) | (here.experiment == base)]
+    return here.set_index("experiment"), chance.experiment.tolist()
+
+
+def _goodness(values, score: str) -> np.ndarray:
+    """The larger the better."""
+    values = np.asarray(values, dtype=float)
+    return {"largest": values, "smallest": -values, "zero": -np.abs(values)}[METRICS.get(score, ("", "largest"))[1]]
+
+
+def _verdict(value: float, score: str, chance: np.ndarray) -> str:
+    """Colour of a run: worse or better than every run that differs by chance alone, or neither."""
+    repeats = _goodness(chance[np.isfinite(chance)], score)
+    good = float(_goodness(value, score))
+    if good < repeats.min():
+        return LOSS
+    return GAIN if good > repeats.max() else QUIET
+
+
+def _experiment_panel(ax: Axes, values: np.ndarray, heights: np.ndarray, score: str, chance: np.ndarray) -> None:
+    base, known = values[0], np.concatenate([values, chance])
+    known = known[np.isfinite(known)]
+    if not np.isfinite(base):
+        raise InputError("plot_experiments", f"the base has no {score}", "leave this score out", key=score)
+    as_share = score == "log_bias"
+    words = _against_truth if as_share else _signed
+    if as_share:
+        known = np.append(known, 0.0)
+    low, high = known.min(), known.max()
+    room = 0.3 * (high - low) or 0.1                     # for the numbers beside the outermost dots
+    ax.set(xlim=(low - room, high + room), ylim=(heights[-1] + 0.6, -0.6))
+    repeats = chance[np.isfinite(chance)]
+    if len(repeats) > 1:
+        ax.axvspan(repeats.min(), repeats.max(), color=LAND, lw=0, zorder=0.5, label="chance")
+    if as_share:
+        ax.axvline(0, color=INK, lw=0.9, zorder=1)
+    ax.axvline(base, color=INK, lw=0.8, ls=(0, (3, 3)), zorder=1.5)
+    for k, (y, value) in enumerate(zip(heights, values)):
+        if not np.isfinite(value):
+            ax.annotate("not defined here", (0.5, y), xycoords=("axes fraction", "data"), ha="center", va="center",
+                        fontsize=8, color=QUIET)
+            continue
+        colour = INK if k == 0 else _verdict(value, score, chance)
+        right = value >= base
+        if k:
+            ax.plot([base, value], [y, y], color=colour, lw=1.6, alpha=0.8, zorder=2, solid_capstyle="butt")
+        ax.plot(value, y, "o", color=colour, markerfacecolor=PAPER if colour == QUIET else colour, mew=1.4,
+                ms=7.5 if k == 0 else 6.5, zorder=4)
+        ax.annotate(words(value), (value, y), xytext=(8 if right else -8, 0), textcoords="offset points", va="center",
+                    ha="left" if right else "right", fontsize=8.5, zorder=5, color=INK,
+                    fontweight="bold" if k == 0 else "normal")
+    title, better = ("total, against the truth", "zero") if as_share else METRICS.get(score, (score, "largest"))
+    aim = {"largest": "better →", "smallest": "← better", "zero": "best at 0" + "%" * as_share}[better]
+    ax.set_xlabel(f"{title}\n({aim})")
+    if as_share:
+        ticks = _share_ticks(*ax.get_xlim())
+        ax.set_xticks(ticks, [_against_truth(t) for t in ticks])
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(4))
+        ticks = ax.get_xticks()
+        if better == "largest":                          # no correlation lies above one
+            ax.set_xticks([t for t in ticks if ax.get_xlim()[0] <= t <= min(1 + 1e-9, ax.get_xlim()[1])])
+    ax.tick_params(axis="x", labelsize=8.5)
+    ax.grid(False, axis="y")
+    ax.spines["left"].set_visible(False)
+    ax.axhline((heights[0] + heights[1]) / 2, color=QUIET, lw=0.5, zorder=1)
+
+
+def _share_ticks(low: float, high: float) -> list[float]:
+    ticks: list[float] = []
+    for t in np.log(_FACTORS):
+        if low <= t <= high and all(abs(t - other) >= 0.2 * (high - low) for other in ticks):
+            ticks.append(float(t))
+    return sorted(ticks)
+
+
+def plot_reporters(table: pd.DataFrame, *, ax: Axes, score: str = "log_r", quantity: str = "flow",
+                   groups: Sequence[str] = SEEN, base: str = "fold-1", base_offices: int = 13) -> Axes:
+    """A score against the number of offices that report, a line for each group of corridors.
+
+    Parameters
+    ----------
+    table : as for :func:`plot_experiments`. The number of offices is read from labels such as "4 offices"; other
+        experiments are passed over, but for those of ``CHANCE``, whose range is a whisker at the base.
+    ax : where to draw.
+    score, quantity : what is shown.
+    groups : of corridors; a group that some number of offices leaves empty has no point there.
+    base, base_offices : name of the default experiment, and how many offices it has.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InputError
+        For missing columns, no group, no score of the base, or no experiment with another number of offices.
+    """
+    if not len(groups):
+        raise _empty("plot_reporters", "group of corridors")
+    counts = table.get("label", pd.Series(dtype=str)).astype(str).str.extract(r"^(\d+) offices?$")[0].dropna().astype(int)
+    _check_columns("plot_reporters", table, (*SCORE_COLUMNS, score))
+    if not len(counts):
+        raise InputError("plot_reporters", "no experiment with another number of offices",
+                         "give the experiments of question 'reporters', labelled as '4 offices'", key="label")
+    ends, whiskers = [], len(groups)
+    for k, group in enumerate(groups):
+        here, chance = _scores_of("plot_reporters", table, [score], quantity, group, base)
+        offices = table.assign(offices=counts).drop_duplicates("experiment").set_index("experiment").offices.dropna()
+        offices = pd.concat([offices, pd.Series({base: base_offices})]).sort_values()
+        line = here[score].reindex(offices.index).to_numpy(float)
+        known = np.isfinite(line)
+        if not known.any():
+            raise InputError("plot_reporters", f"no {score} of {group}", "leave this group out", key=group)
+        colour, marker = GROUP_STYLES.get(group, (QUIET, "o"))
+        x = offices.to_numpy(float)[known]
+        ax.plot(x, line[known], color=colour, marker=marker, ms=6, lw=2, zorder=3, label=group)
+        repeats = here.loc[chance, score].dropna()
+        if len(repeats) > 1:                            # side by side, or one would hide the other
+            at = base_offices + (k - (whiskers - 1) / 2) * 0.012 * max(offices.max(), 1)
+            ax.vlines(at, repeats.min(), repeats.max(), color=colour, lw=3.5, alpha=0.35, zorder=2)
+        ends.append((x[-1], line[known][-1], group, colour, False))
+    ticks = sorted({*counts, base_offices})
+    ax.set_xticks(ticks, [f"{t}\ndefault" if t == base_offices else str(t) for t in ticks])
+    ax.margins(x=0.04, y=0.12)
+    title, better = METRICS.get(score, (score, "largest"))
+    aim = {"largest": "better ↑", "smallest": "better ↓", "zero": "best at 0"}[better]
+    ax.set(xlabel="territories whose office publishes flows", ylabel=f"{title} ({aim})")
+    ax.grid(False, axis="x")
+    _label_ends(ax, ends)
+    return ax
+
+
+# -- intervals --------------------------------------------------------------------------------------------------------
+def plot_coverage(table: pd.DataFrame, *, axes, size: str = "all"):
+    """How often intervals hold what they promise: of reports, of people whom offices count, of people nobody counts.
+
+    Beside each line stands how wide the 95% interval is: the factor by which its upper end exceeds its lower, median.
+
+    Parameters
+    ----------
+    table : as ``results.recovery.score_intervals`` makes it: interval, about, group, size, level, coverage, width.
+    axes : three, one each for reports and for people in reported corridors, and for people in never reported ones.
+    size : group of flows shown.
+
+    Returns
+    -------
+    axes, as given
+
+    Raises
+    ------
+    InputError
+        For missing columns, no rows, too few axes, or coverages outside 0 to 1.
+    """
+    _check_columns("plot_coverage", table, ("interval", "about", "group", "size", "level", "coverage", "width"))
+    shown = table[table["size"] == size]
+    if not len(shown):
+        raise InputError("plot_coverage", "no coverage to draw", "ask for a size in the table", key=size)
+    for column in ("level", "coverage"):
+        if not shown[column].between(0, 1).all():
+            raise InputError("plot_coverage", f"a {column} is no share", "give numbers between 0 and 1", key=column)
+    panels = _check_axes("plot_coverage", axes, len(COVERAGE_PANELS))
+    levels = np.sort(shown["level"].unique())
+    kinds = [k for k in INTERVAL_STYLES if k in set(shown.interval)]
+    kinds += [k for k in dict.fromkeys(shown.interval) if k not in kinds]
+    for k, (ax, ((about, group), title)) in enumerate(zip(panels, COVERAGE_PANELS.items())):
+        here = shown[(shown.about == about) & (shown.group == group)]
+        ax.plot([0, 1], [0, 1], color=INK, lw=0.9, ls=(0, (4, 3)), zorder=2, label="as promised")
+        ends = []
+        for kind in kinds:
+            line = here[here.interval == kind].sort_values("level")
+            if not len(line):
+                continue
+            colour, marker = INTERVAL_STYLES.get(kind, (QUIET, "o"))
+            ax.plot(line.level, line.coverage, color=colour, marker=marker, ms=5.5, lw=2, zorder=3, label=kind)
+            last = line.iloc[-1]
+            name = f"{kind}: {last.coverage:.0%}, {_width_words(last.level, last.width)}"
+            ends.append((last.level, last.coverage, name, colour, False))
+        ax.set(xlim=(levels[0] - 0.08, 1.0), ylim=(0, 1.02))
+        ax.set_xticks(levels, [f"{100 * v:g}%" if v != 0.9 else "" for v in levels])
+        ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        ax.yaxis.set_major_locator(MaxNLocator(5))
+        ax.tick_params(labelsize=8.5)
+        ax.set_title(title, fontsize=10)
+        ax.set_xlabel("promised")
+        if k == 0:
+            ax.set_ylabel("obtained (below the diagonal: too little)")
+        _label_ends(ax, ends, width=19, size=8)
+    for ax in panels[len(COVERAGE_PANELS):]:
+        ax.set_axis_off()
+    return axes
+
+
+def _width_words(level: float, width: float) -> str:
+    if not np.isfinite(width):
+        return f"{level:.0%} interval without end"
+    factor = np.exp(width)
+    return f"{100 * level:g}% interval a factor of {factor:,.0f}" if factor >= 20 else \
+        f"{100 * level:g}% interval a factor of {factor:.1f}"
+
+
+def plot_corridor_intervals(table: pd.DataFrame, *, axes):
+    """Estimates with their intervals and what truly happened, a small panel for each corridor.
+
+    Parameters
+    ----------
+    table : columns corridor (``"MEX-USA"``), seen (one of ``results.summaries.SEEN``), year, and true, estimated,
+        lower, upper (persons a year; an upper end may be infinite). Panels come in the order of the corridors' first
+        rows.
+    axes : at least one for each corridor; those left over are switched off.
+
+    Returns
+    -------
+    axes, as given
+
+    Raises
+    ------
+    InputError
+        For missing columns, no rows, too few axes, an unknown territory, missing or negative numbers, or an interval
+        whose ends are the wrong way round.
+    """
+    numbers = ("true", "estimated", "lower", "upper")
+    _check_intervals("plot_corridor_intervals", table, ("corridor", "seen", "year"), numbers)
+    corridors = list(dict.fromkeys(table.corridor))
+    panels = _check_axes("plot_corridor_intervals", axes, len(corridors))
+    for ax, corridor in zip(panels, corridors):
+        rows = table[table.corridor == corridor].sort_values("year")
+        top = float(np.nanmax(rows[list(numbers)].where(np.isfinite(rows[list(numbers)])).to_numpy(float)))
+        top = max(top, 1.0) * 1.06
+        ax.fill_between(rows.year, rows.lower, rows.upper.clip(upper=top), color=OWN, alpha=0.2, lw=0, zorder=2)
+        ax.plot(rows.year, rows.estimated, color=OWN, lw=2, zorder=3)
+        inside = ((rows.lower <= rows.true) & (rows.true <= rows.upper)).to_numpy()
+        ax.scatter(rows.year[inside], rows.true[inside], s=11, color=INK, linewidths=0, zorder=4)
+        ax.scatter(rows.year[~inside], rows.true[~inside], s=17, facecolors=PAPER, edgecolors=INK, linewidths=1.1,
+                   zorder=4)
+        ax.set(xlim=(rows.year.min() - 0.8, rows.year.max() + 0.8), ylim=(0, top))
+        ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        ax.yaxis.set_major_locator(MaxNLocator(4))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}" if v.is_integer() else f"{v:,.1f}"))
+        ax.tick_params(labelsize=8)
+        ax.set_title(_corridor_name(corridor), fontsize=9.5, pad=29, wrap=False)
+        ax.annotate(f"{rows.seen.iloc[0]}\n{inside.sum()} of {len(rows)} years inside", (0, 1), xytext=(0, 4),
+                    xycoords="axes fraction", textcoords="offset points", va="bottom", fontsize=8, color="#5a6672",
+                    linespacing=1.25)
+        position = ax.get_subplotspec()
+        if position is None or position.is_first_col():
+            ax.set_ylabel("persons a year", fontsize=8.5)
+    for ax in panels[len(corridors):]:
+        ax.set_axis_off()
+    _legend_below(panels, [
+        Line2D([], [], color=OWN, lw=2, label="estimate"), Patch(color=OWN, alpha=0.2, label="95% interval"),
+        Line2D([], [], ls="", marker="o", ms=4, color=INK, label="truth, inside"),
+        Line2D([], [], ls="", marker="o", ms=4.5, color=INK, markerfacecolor=PAPER, label="truth, outside")], 4)
+    return axes
+
+
+def _check_intervals(figure: str, table: pd.DataFrame, keys: Sequence[str], numbers: Sequence[str],
+                     pairs: Sequence[tuple[str, str]] = (("lower", "upper"),)) -> None:
+    _check_columns(figure, table, (*keys, *numbers))
+    if not len(table):
+        raise _empty(figure, "corridor")
+    for column in numbers:
+        values = table[column].to_numpy(float)
+        endless = column in ("upper", "stock_upper")
+        if np.isnan(values).any() or (values < 0).any() or (np.isinf(values).any() and not endless):
+            raise InputError(figure, "a number of persons is missing, infinite or negative", "drop such rows",
+                             key=column)
+    for low, high in pairs:
+        if (table[low] > table[high]).any():
+            raise InputError(figure, f"{low} lies above {high}", "give the smaller number first", key=low)
+
+
+def plot_bounds(table: pd.DataFrame, *, ax: Axes) -> Axes:
+    """What exact stocks allow a corridor's flow to be, against the interval of the estimate and the truth.
+
+    Parameters
+    ----------
+    table : columns corridor (``"MEX-USA"``), true, estimated, lower, upper (95% interval), and stock_lower,
+        stock_upper (``results.identification.bound_flow``), persons a year; one row per corridor, the first on top.
+    ax : where to draw; persons as log(1 + persons), so that nobody has a place of its own.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InputError
+        For missing columns, no rows, a corridor twice, missing or negative numbers, or ends the wrong way round.
+    """
+    numbers = ("true", "estimated", "lower", "upper", "stock_lower", "stock_upper")
+    _check_intervals("plot_bounds", table, ("corridor",), numbers, (("lower", "upper"), ("stock_lower", "stock_upper")))
+    if table.corridor.duplicated().any():
+        twice = table.corridor[table.corridor.duplicated()].iloc[0]
+        raise InputError("plot_bounds", "a corridor has two rows", "give one row for each corridor", key=twice)
+    finite = table[list(numbers)].to_numpy(float)
+    top = finite[np.isfinite(finite)].max() * 1.6 + 1
+    at = {c: np.log10(1 + table[c].to_numpy(float).clip(max=top)) for c in numbers}
+    y = np.arange(len(table))
+    ax.barh(y, at["stock_upper"] - at["stock_lower"], left=at["stock_lower"], height=0.72, color="#dfe3e8", zorder=2,
+            label="what exact stocks allow")
+    ax.barh(y, at["upper"] - at["lower"], left=at["lower"], height=0.34, color=OWN, alpha=0.45, zorder=3,
+            label="95% interval of the estimate")
+    ax.plot(at["estimated"], y, ls="", marker="D", ms=6, color=OWN, mec=PAPER, mew=0.7, zorder=4, label="estimate")
+    ax.plot(at["true"], y, ls="", marker="o", ms=5.5, color=INK, mec=PAPER, mew=0.7, zorder=5, label="truth")
+    decades = np.concatenate([[0], 10.0 ** np.arange(0, np.floor(np.log10(top)) + 1)])
+    ax.set_xticks(np.log10(1 + decades), [_short(d) for d in decades])
+    ax.set_xlim(-0.06, np.log10(1 + top))
+    ax.set_yticks(y, [_corridor_name(c) for c in table.corridor], fontsize=9)
+    ax.set_ylim(len(table) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(False, axis="y")
+    ax.set_xlabel("persons a year, log(1 + persons)")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2, fontsize=8.5, **_LEGEND)
+    return ax
+
+
+# -- birthplaces ------------------------------------------------------------------------------------------------------
+def plot_invisible(table: pd.DataFrame, *, ax: Axes, number: int = 15) -> Axes:
+    """Moves by birthplace: those that changes of stocks require, and those that leave no trace in them.
+
+    Parameters
+    ----------
+    table : as ``results.identification.invisible_moves`` makes it: index birthplace; moves, needed, invisible, persons
+        in a year.
+    ax : where to draw.
+    number : of birthplaces, those with the most moves.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    InputError
+        Without rows or columns, for missing or negative numbers, or moves that are not the sum of their parts.
+    """
+    _check_columns("plot_invisible", table, ("moves", "needed", "invisible"))
+    if not len(table) or number < 1:
+        raise _empty("plot_invisible", "birthplace")
+    values = table[["moves", "needed", "invisible"]].to_numpy(float)
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise InputError("plot_invisible", "a number of moves is missing or negative", "drop such birthplaces")
+    apart = np.abs(values[:, 0] - values[:, 1:].sum(1)) > 0.5 + 1e-6 * values[:, 0]
+    if apart.any():
+        raise InputError("plot_invisible", "moves are not needed and invisible ones together",
+                         "give the table of results.identification.invisible_moves", key=table.index[apart][0])
+    shown = table.sort_values("moves", ascending=False, kind="stable").head(number)
+    unit, name = (1e6, "million") if shown.moves.iloc[0] >= 2e6 else (1e3, "thousand")
+    y = np.arange(len(shown))
+    needed, invisible = shown.needed.to_numpy(float) / unit, shown.invisible.to_numpy(float) / unit
+    ax.barh(y, needed, height=0.72, color=NEEDED, zorder=3, label="needed")
+    ax.barh(y, invisible, left=needed, height=0.72, color=INVISIBLE, hatch="////", edgecolor=PAPER, lw=0, zorder=3,
+            label="invisible")
+    longest = float((needed + invisible).max()) or 1.0
+    for at, whole, part in zip(y, needed + invisible, invisible):
+        share = f"{part / whole:.0%}" if whole > 0 else "–"
+        ax.annotate(f"{share} invisible" if at == 0 else share, (whole, at), xytext=(5, 0),
+                    textcoords="offset points", va="center", fontsize=8.5)
+    ax.annotate("stocks changed by these", (0, -0.42), xytext=(1, 3), textcoords="offset points", fontsize=9,
+                va="bottom", color=NEEDED, fontweight="bold", annotation_clip=False)
+    ax.annotate("rounds: no stock changed", (longest, -0.42), xytext=(0, 3), textcoords="offset points", fontsize=9,
+                va="bottom", ha="right", color="#8f6410", fontweight="bold", annotation_clip=False)
+    ax.set_yticks(y, [_short_name(c, 24) for c in shown.index], fontsize=9)
+    ax.set(xlim=(0, longest * 1.16), ylim=(len(shown) - 0.4, -1.35))
+    ax.tick_params(axis="y", length=0)
+    ax.grid(False, axis="y")
+    ax.spines["left"].set_visible(False)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.6g}"))
+    ax.set_xlabel(f"{name} moves in a year, by birthplace of who moved")
+    return ax
+
+
+def plot_birthplace_kinds(table: pd.DataFrame, *, axes, period: str = "in all years"):
+    """True against estimated flows by birthplace, a panel for each kind of move: leaving home, returning, moving on.
+
+    Parameters
+    ----------
+    table : a row for each cell (year, birthplace, origin, destination), or for a sample of them: kind (one of
+        ``results.recovery.KINDS``), true, estimated, persons a year; and total_true, total_estimated, persons in all
+        cells of the kind, the same in each of its rows.
+    axes : at least one for each kind in the table; those left over are switched off.
+    period : what the totals cover, as written beside them.
+
+    Returns
+    -------
+    axes, as given
+
+    Raises
+    ------
+    InputError
+        For missing columns, no rows, an unknown kind, totals that differ within one, too few axes, missing or negative
+        numbers.
+    """
+    figure = "plot_birthplace_kinds"
+    _check_columns(figure, table, ("kind", "true", "estimated", "total_true", "total_estimated"))
+    true, estimated = _check_pair(figure, table["true"], table["estimated"])
+    unknown = set(table.kind) - set(KINDS)
+    if unknown:
+        raise InputError(figure, f"no kind of move is called {sorted(unknown)[0]!r}", f"use one of {', '.join(KINDS)}",
+                         key="kind")
+    kinds = [k for k in KINDS if (table.kind == k).any()]
+    panels = _check_axes(figure, axes, len(kinds))
+    top = max(true.max(), estimated.max(), 10.0)
+    side = np.log10(1 + top)
+    drawn = []
+    for k, (ax, kind) in enumerate(zip(panels, kinds)):
+        mask = (table.kind == kind).to_numpy()
+        totals = table.loc[mask, ["total_true", "total_estimated"]].drop_duplicates()
+        if len(totals) != 1 or not np.isfinite(totals.to_numpy(float)).all():
+            raise InputError(figure, f"totals of {kind} differ or are missing", "repeat one total in all rows of a kind",
+                             key=kind)
+        _one_to_one(ax, top)
+        x, y = np.log10(1 + true[mask]), np.log10(1 + estimated[mask])
+        drawn.append(ax.hexbin(x, y, gridsize=44, cmap=_DENSITY, mincnt=1, linewidths=0.1, zorder=2,
+                               extent=(0, side, 0, side)))
+        _one_to_one_limits(ax, side)
+        _running_median(ax, x, y, OWN, zorder=4, width=2.4)
+        ax.set_title(kind[0].upper() + kind[1:])
+        was, said = totals.iloc[0]
+        ax.text(0.05, 0.97, f"{_millions(was)} million true\n{_millions(said)} million estimated\n{period}",
+                transform=ax.transAxes, va="top", fontsize=8.5, linespacing=1.35, zorder=6,
+                bbox={"facecolor": PAPER, "alpha": 0.85, "edgecolor": "none", "pad": 2})
+        ax.set_xlabel("true, persons a year")
+        if k == 0:
+            ax.set_ylabel("estimated, persons a year")
+    norm = LogNorm(1, max(10.0, *(float(d.get_array().max()) for d in drawn)))
+    for cells in drawn:
+        cells.set_norm(norm)
+    _cells_scale(panels[len(kinds) - 1], drawn[-1])
+    for ax in panels[len(kinds):]:
+        ax.set_axis_off()
+    return axes
+
+
+def _one_to_one_limits(ax: Axes, side: float) -> None:
+    """hexbin widens the axes."""
+    ax.set(xlim=(-0.12, side + 0.15), ylim=(-0.12, side + 0.15))
+
+
+def _cells_scale(ax: Axes, cells) -> None:
+    slim = ax.inset_axes([1.05, 0.0, 0.035, 0.5])
+    bar = ax.get_figure().colorbar(cells, cax=slim)
+    bar.ax.tick_params(labelsize=8, length=2)
+    bar.ax.yaxis.set_minor_locator(LogLocator(subs=()))
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: _short(v)))
+    bar.ax.set_title("cells per\nhexagon", fontsize=8, fontweight="normal", pad=5, loc="left")
+    bar.outline.set_visible(False)
+
+
+def _millions(persons: float) -> str:
+    """177.4, 1.24, 0.036"""
+    millions = persons / 1e6
+    return f"{millions:,.1f}" if millions >= 10 else f"{millions:.2f}" if millions >= 0.1 else f"{millions:.2g}"
