@@ -37,10 +37,10 @@ def small_world(small_config):
 
 @pytest.fixture(scope="session")
 def small_tables(small_world, small_config):
-    """What its offices publish."""
-    from humanflows.twin.observe import observe
+    """What its offices publish, and what is reconstructed from it."""
+    from humanflows.pipeline import add_reconstruction, observe_twin
 
-    return observe(small_world, small_config.twin)
+    return add_reconstruction(observe_twin(small_world, small_config))
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 The fewest moves that explain two stocks leave out everybody who came and went; independence of start and end has far
 too many. Azose & Raftery (2019, PNAS 116, doi:10.1073/pnas.1722334116) take a weighted mean of the two. Both have the
-same margins, hence so has their mean. Their weight of the former, 0.87, was chosen so that moves within Europe agree
-with model-based estimates from reported flows.
+same margins, hence so has their mean. The weight of the former, 0.87, was calibrated on modelled moves between European
+countries; it is also the weight that gives back the flows published by Abel & Cohen.
 """
 import numpy as np
 import xarray as xr

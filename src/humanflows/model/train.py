@@ -25,8 +25,8 @@ from .witnesses import Witnesses, effect_penalty
 
 SMALL = 100          # territories: below, a second thread costs more than it brings
 HIDDEN_SHARE = 0.15  # of territories whose net-migration feature is hidden each epoch, so that none leans on it alone
-# Parameters that are themselves a log-hazard or a log-bias. Adam moves each by about the learning rate in a step: at the
-# pace that suits a network's weights they would have moved by half a log unit when training ends.
+# Parameters that are themselves a log-hazard or a log-bias. Adam moves each by about the learning rate in a step: at
+# the pace that suits a network's weights they would have moved by half a log unit when training ends.
 DIRECT, PACE = ("tie", "direction", "log_bias", "collection_bias"), 6.0
 FEATURE_HIDDEN = "net_migration_rate"
 
@@ -113,7 +113,7 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
         lr=settings.learning_rate, betas=(0.9, 0.99), eps=1e-8)
     identity = artifacts.digest(config.as_dict(), content_digest(panel), content_digest(splits),
                                 artifacts.code_digest("model", "panel"))
-    state = _State(weights, optimiser, identity)
+    state = _State(weights, optimiser, identity, settings.epochs // 2)
     if checkpoint is not None and Path(checkpoint).is_file():
         state.load(Path(checkpoint))
 
@@ -190,8 +190,8 @@ def _learning_rate(settings: TrainConfig, epoch: int) -> float:
 class _State:
     """Everything that a resumed run needs: weights, moments, best weights, history."""
 
-    def __init__(self, weights: dict[str, Tensor], optimiser: torch.optim.Adam, identity: str):
-        self.weights, self.optimiser, self.identity = weights, optimiser, identity
+    def __init__(self, weights: dict[str, Tensor], optimiser: torch.optim.Adam, identity: str, settled: int):
+        self.weights, self.optimiser, self.identity, self.settled = weights, optimiser, identity, settled
         self.epoch, self.seconds, self.history = 0, 0.0, []
         self.best_score, self.best_epoch = float("inf"), 0
         self.best = {k: v.detach().clone() for k, v in weights.items()}
@@ -200,7 +200,9 @@ class _State:
         entry = {"epoch": self.epoch, "loss": loss, **{k: float(v.detach()) for k, v in terms.items()}}
         if score is not None:
             entry["validation"] = score
-            if not score >= self.best_score:  # also true where there is nothing to validate on
+            # In the first half, at a high learning rate, a good score is luck: there the latest weights count as best.
+            # Otherwise the lower score does; `not >=` also holds where there is nothing to validate on.
+            if self.epoch < self.settled or not score >= self.best_score:
                 self.best_score, self.best_epoch = score, self.epoch
                 self.best = {k: v.detach().clone() for k, v in self.weights.items()}
         self.history.append(entry)

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..baselines.reconstruct import Period
 from ..errors import InputError, SourceFileError
 from ..sources.abel_cohen import NAMES, coverage
 from ..sources.names import resolve_names
-from .reconstruct import Period
 
 MERGED_NAMES = {"Sudan*": "SDN", "Serbia & Montenegro": "SRB"}
 

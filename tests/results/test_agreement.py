@@ -3,9 +3,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from humanflows.baselines.agreement import compare_published, read_implied_net_migration, with_net_migration
+from humanflows.baselines.pseudo_bayes import WEIGHT
 from humanflows.baselines.reconstruct import METHODS, build_periods, reconstruct
 from humanflows.errors import InputError, SourceFileError
+from humanflows.results.agreement import compare_published, read_implied_net_migration, with_net_migration
 
 PUBLISHED = "abel_cohen_2023"
 FILES = ("undesa_ims/gdidata_undesa_stocks_2020rev.rda", "abel_cohen/flow_da_min_closed.json", "wpp2024/misc1dt.rda")
@@ -121,6 +122,23 @@ def test_with_the_published_net_migration_the_published_flows_follow(world, sour
     table = compare_published(pd.concat(parts, ignore_index=True), published)
     assert len(table) == 12
     assert (table["r"] > 0.995).all() and (table["log_r"] > 0.99).all() and table["ratio"].between(0.99, 1.01).all()
+
+
+@pytest.mark.sources
+def test_the_published_pseudo_bayes_flows_give_the_weight_back(world, source_file):
+    """Least squares of the published mixture on its two ends."""
+    tables, published = world
+    period = build_periods(tables, [(1990, 1995)], revision=2020)[0]
+    net = read_implied_net_migration(source_file("abel_cohen/flow_da_min_closed.json"))
+    period = with_net_migration(period, net[1990].to_dict())
+    fewest = period.predict("da_min_closed", by_birthplace=False).flow
+    most = period.predict("da_pb_closed", by_birthplace=False, weight=0.0).flow
+    both = published[(published["method"] == "da_pb_closed") & (published["year"] == 1990)]
+    both = both.set_index(["origin", "destination"])["persons"].unstack()
+    places = [c for c in fewest["origin"].values if c in both.index and c in both.columns]
+    a, b = (x.sel(origin=places, destination=places).values for x in (fewest, most))
+    mixed = both.loc[places, places].fillna(0.0).to_numpy()
+    assert ((a - b) * (mixed - b)).sum() / ((a - b) ** 2).sum() == pytest.approx(WEIGHT, abs=1e-3)
 
 
 @pytest.mark.sources
