@@ -113,7 +113,17 @@ def notebook_parameters(notebook: Path, config: Config, given: Mapping | None = 
             near = get_close_matches(name, [k for k, v in known.items() if not isinstance(v, dict)], n=1, cutoff=0.0)
             raise ConfigError(notebook, f"parameter {name!r} is no key of config/{config.profile}.yaml",
                               f"did you mean {near[0]!r}?", key=name)
-    return {name: known[name] for name in declared} | dict(given or {})
+    values = {name: known[name] for name in declared} | dict(given or {})
+    return values | {"profile": "twin"} if is_about_the_twin(notebook) else values
+
+
+TWIN_ONLY = "twin-only"   # tag of the parameters cell of notebooks about the simulated world, whatever the profile
+
+
+def is_about_the_twin(notebook: Path) -> bool:
+    """Whether a notebook shows simulated numbers under every profile (lessons, recovery of the truth)."""
+    return any({"parameters", TWIN_ONLY} <= set(c.metadata.get("tags", []))
+               for c in nbformat.read(notebook, as_version=4).cells)
 
 
 def notebook_inputs(notebook: Path, config: Config, parameters: Mapping) -> dict:
@@ -191,7 +201,8 @@ def _execute(source: Path, target: Path, parameters: dict, inputs: dict, config:
             raise ArtifactError(source, _failure(error), f"mend the cell; everything run so far is in {failed}",
                                 key=_which_cell(source, error.source)) from None
     artifacts.write_manifest(
-        target, made_by=f"notebooks/{source.name}", inputs=inputs, device=_device(config), profile=config.profile,
+        target, made_by=f"notebooks/{source.name}", inputs=inputs, device=_device(config),
+        profile=parameters.get("profile", config.profile),
         seconds=round(time.perf_counter() - begin, 2), seed=parameters.get("seed", config.seed), parameters=parameters)
     target.with_name(f"{target.stem}.failed.ipynb").unlink(missing_ok=True)
 
@@ -230,7 +241,8 @@ def load_facts() -> dict[str, str]:
 
     world = load_config("world")
     facts = {"package_version": version("humanflows"), "territories": str(len(codes())),
-             "first_year": str(world.first_year), "last_year": str(world.last_year)}
+             "first_year": str(world.first_year), "last_year": str(world.last_year),
+             "twin_territories": str(load_config("twin").twin.territories)}
     if paths.REGISTRY.is_file():
         facts["source_files"] = str(len(pd.read_csv(paths.REGISTRY, keep_default_na=False)))
     file = paths.RELEASE / "facts.json"
@@ -412,8 +424,41 @@ def title_figure() -> str:
     raise ArtifactError(paths.RELEASE / "figures", "there is no title figure", "run humanflows release first")
 
 
+def numbers_part(profile: str = "twin") -> str:
+    """Which pages show simulated numbers and which real ones, from the manifests of what they show; as Markdown."""
+    kinds = {"twin": "simulated", "world": "real"}
+    facts, rows = set(_release_facts()), []
+    for entry in _toc_files():
+        source = paths.ROOT / f"{entry}.ipynb"
+        if source.is_file():
+            manifest = artifacts.read_manifest(paths.EXECUTED / profile / source.name)
+            title = nbformat.read(source, as_version=4).cells[0].source.partition("\n")[0]
+            kind = kinds[(manifest or {}).get("profile") or profile]
+            made = f"executed {str((manifest or {}).get('made_at', ''))[:10]}, {_seconds(manifest)}"
+        else:
+            text = (paths.ROOT / f"{entry}.md").read_text(encoding="utf-8")
+            title = text.partition("\n")[0]
+            parts = {"release_banner", "scores"} & set(_GENERATED.findall(text))
+            shows_release = parts or facts & set(used_facts(text))
+            kind = kinds[release_profile()] if shows_release else "no estimates"
+            made = "the release" if shows_release else ""
+        rows.append({"page": f"[{title.lstrip('# ').strip()}](../{entry})", "kind": f"**{kind}**" if made else kind,
+                     "made": made})
+    return markdown_table(rows, {"page": "page", "kind": "its numbers are", "made": "made by"})
+
+
+def _seconds(manifest: dict | None) -> str:
+    return "" if not manifest or manifest.get("seconds") is None else f"{float(manifest['seconds']):.0f} s"
+
+
+def _release_facts() -> list[str]:
+    file = paths.RELEASE / "facts.json"
+    return list(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else []
+
+
 def _parts(profile: str) -> dict[str, Callable[[], str]]:
     return {"title_figure": title_figure, "sources": sources_part, "scores": scores_part,
+            "numbers": lambda: numbers_part(profile),
             "release_banner": _banner_of_release, "build_report": lambda: build_report(profile)}
 
 
@@ -472,12 +517,13 @@ def _stage_page(page: Path, facts: dict[str, str], profile: str) -> str:
     return _GENERATED.sub(generated, text)
 
 
-def _notebooks_in_toc() -> list[str]:
+def _toc_files() -> list[str]:
+    """Pages of the table of contents in its order, without suffix, the opening page first."""
     def walk(node):
         if isinstance(node, dict):
             for key, value in node.items():
-                if key == "file" and str(value).startswith("notebooks/"):
-                    yield Path(value).name + ".ipynb"
+                if key in ("root", "file"):
+                    yield str(value)
                 else:
                     yield from walk(value)
         elif isinstance(node, list):
@@ -485,6 +531,10 @@ def _notebooks_in_toc() -> list[str]:
                 yield from walk(item)
 
     return list(walk(yaml.safe_load((paths.ROOT / "_toc.yml").read_text(encoding="utf-8"))))
+
+
+def _notebooks_in_toc() -> list[str]:
+    return [Path(f).name + ".ipynb" for f in _toc_files() if f.startswith("notebooks/")]
 
 
 def _stage_notebook(name: str, profile: str, target: Path) -> None:
