@@ -10,11 +10,12 @@ from humanflows import paths
 NOTEBOOK = nbformat.v4
 
 
-def write_notebook(folder, name, *cells, parameters='profile = "twin"\nseed = 1', title="# A title\n\nSome prose."):
+def write_notebook(folder, name, *cells, parameters='profile = "twin"\nseed = 1', title="# A title\n\nSome prose.",
+                   tags=("parameters",)):
     """Write a notebook: title, parameters, then code cells."""
     book = NOTEBOOK.new_notebook(cells=[
         NOTEBOOK.new_markdown_cell(title),
-        NOTEBOOK.new_code_cell(parameters, metadata={"tags": ["parameters"]}),
+        NOTEBOOK.new_code_cell(parameters, metadata={"tags": list(tags)}),
         *(NOTEBOOK.new_code_cell(c) for c in cells)])
     for k, cell in enumerate(book.cells):
         cell.id = f"cell-{k}"  # random by default

@@ -141,3 +141,15 @@ def test_no_parameters_cell(project):
 def test_unknown_notebook(project):
     with pytest.raises(ConfigError, match=r"no notebook's name begins with '07'.*00_first"):
         book.execute_notebooks(only=["07"])
+
+
+def test_a_notebook_about_the_twin_stays_simulated_under_every_profile(project):
+    write_notebook(paths.NOTEBOOKS, "01_second.ipynb", "print(profile)", tags=("parameters", book.TWIN_ONLY))
+    first, second = book.execute_notebooks("world")
+    assert printed(first) == "world 1\n" and printed(second) == "twin\n"
+    assert [artifacts.read_manifest(f)["profile"] for f in (first, second)] == ["world", "twin"]
+
+
+def test_lessons_and_the_recovery_are_about_the_twin():
+    about = {f.stem for f in book.notebooks() if book.is_about_the_twin(f)}
+    assert about == {f.stem for f in book.notebooks() if "_lesson_" in f.stem} | {"06_recover_truth"}

@@ -169,3 +169,21 @@ def test_every_source_of_the_catalogue_is_listed_with_its_files():
         assert f"(source-{name.replace('_', '-')})=" in text and source.title in text
         for path in source.files:
             assert f"| `{path}` |" in text and table.at[path, "sha256"] in text
+
+
+def test_the_table_of_numbers_follows_what_each_page_was_made_from(project):
+    (paths.RELEASE / "manifest.json").write_text('{"profile": "world"}')
+    (paths.RELEASE / "facts.json").write_text('{"total": "36 million"}')
+    (paths.ROOT / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/index\nchapters:\n  - file: book/real\n  - file: notebooks/00_first\n"
+        "  - file: notebooks/01_second\n")
+    (paths.BOOK / "index.md").write_text("# Welcome\n\nNo numbers.\n")
+    (paths.BOOK / "real.md").write_text("# The result\n\n{{ total }} people\n")
+    write_notebook(paths.NOTEBOOKS, "01_second.ipynb", "print(1)", title="# A lesson",
+                   tags=("parameters", book.TWIN_ONLY))
+    book.execute_notebooks("world")
+    lines = {line.split("|")[1].strip(): line for line in book.numbers_part("world").splitlines() if "](" in line}
+    assert "no estimates" in lines["[Welcome](../book/index)"]
+    assert "**real**" in lines["[The result](../book/real)"]
+    assert "**real**" in lines["[A title](../notebooks/00_first)"]
+    assert "**simulated**" in lines["[A lesson](../notebooks/01_second)"]

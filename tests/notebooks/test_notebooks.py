@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from humanflows import paths
-from humanflows.book import declared_parameters, notebook_parameters
+from humanflows.book import TWIN_ONLY, declared_parameters, is_about_the_twin, notebook_parameters
 from humanflows.config import PROFILES, load_config
 
 NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
@@ -22,7 +22,7 @@ NAMES = ["00_tour_the_world", "01_harmonise_sources", "02_build_features", "03_t
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|usr|mnt|opt|Users)/|\b[A-Z]:\\\\")
 CHECKED, KEPT = "nbval-check-output", "keep_output"
 
-TAGS = {"parameters", "hide-input", CHECKED, KEPT}
+TAGS = {"parameters", TWIN_ONLY, "hide-input", CHECKED, KEPT}
 LESSON_TAGS = TAGS | {"exercise", "check"}
 ROWS = ("| Question |", "| Afterwards you can |", "| Needs |", "| Next |")
 
@@ -68,7 +68,8 @@ def test_parameters_are_the_defaults_of_the_twin(file):
 @every
 @pytest.mark.parametrize("profile", PROFILES)
 def test_parameters_are_known_to_every_profile(file, profile):
-    assert notebook_parameters(file, load_config(profile))["profile"] == profile
+    about = "twin" if is_about_the_twin(file) else profile
+    assert notebook_parameters(file, load_config(profile))["profile"] == about
 
 
 @every

@@ -1,8 +1,10 @@
-"""Two forecasts that anyone can make: the same as last time, and the mean of the neighbourhood.
+"""What anyone can say without a model: the same as last time, the mean of other times, the mean of the neighbourhood.
 
 They know different things. Persistence looks up earlier reports of the very corridor that is scored, by the very office
 that is scored, so on held-out corridors it has information that nothing fitted to the training corridors has: it is the
-mark for change over time, not for unseen corridors. The region mean sees training corridors only.
+mark for change over time, not for unseen corridors. The mean of a corridor also looks at later reports: it is no
+forecast, and says how much of a score is due to differences between corridors that never change. The region mean sees
+training corridors only.
 """
 import numpy as np
 import pandas as pd
@@ -33,16 +35,7 @@ def predict_persistence(panel: xr.Dataset, *, horizon: str = "annual") -> xr.Dat
     SchemaError
         For another horizon, or where one witness reports a corridor twice in a year.
     """
-    if horizon not in ("annual", "five_year"):
-        raise SchemaError("persistence", f"unknown horizon {horizon!r}", "use 'annual' or 'five_year'", "horizon")
-    keys = ["witness", "origin", "destination"]
-    reports = pd.DataFrame({k: panel[f"flow_{k}"].values.astype(np.int64) for k in keys})
-    reports["year"] = panel["year"].values[panel["flow_year"].values].astype(np.int64)
-    reports["persons"] = panel["flow_persons"].values
-    twice = reports.duplicated([*keys, "year"])
-    if twice.any():
-        raise SchemaError("persistence", "a witness reports a corridor twice in one year", "mend the panel",
-                          key=f"observation {int(twice.idxmax())}")
+    keys, reports = _reports(panel, horizon, "persistence")
     wanted = reports.assign(position=np.arange(len(reports)),
                             year=reports["year"] if horizon == "annual" else reports["year"] // 5 * 5)
     latest = pd.merge_asof(wanted.drop(columns="persons").sort_values("year", kind="stable"),
@@ -53,6 +46,64 @@ def predict_persistence(panel: xr.Dataset, *, horizon: str = "annual") -> xr.Dat
         "units": "persons", "long_name": "most recent earlier report of the corridor by the same witness",
         "horizon": horizon,
         "learned_from": "earlier reports of the same held-out corridor by the same office"})
+
+
+def predict_corridor_mean(panel: xr.Dataset, *, horizon: str = "annual") -> xr.DataArray:
+    """Mean of what the same witness reports about the same corridor in other years, earlier and later.
+
+    Parameters
+    ----------
+    panel : with the flow witnesses along ``observation``.
+    horizon : ``"annual"``: all years but the observation's own. ``"five_year"``: all years but those of the calendar
+        period (1990–94, …) and the one that follows it, so that neither the period's sum nor that of mid-year to
+        mid-year uses anything from inside; the same for all five years.
+
+    Returns
+    -------
+    DataArray (observation,), persons, aligned with the panel's observations; NaN where there is no other report.
+    Attribute ``horizon`` says at which horizon it may be scored.
+
+    Raises
+    ------
+    SchemaError
+        For another horizon, or where one witness reports a corridor twice in a year.
+    """
+    keys, reports = _reports(panel, horizon, "mean of corridor")
+    if horizon == "annual":
+        start = end = reports["year"]
+    else:
+        start = reports["year"] // 5 * 5
+        end = start + 5
+    corridor = reports.groupby(keys).ngroup().to_numpy()
+    first, years = int(panel["year"].values[0]) - 5, panel.sizes["year"] + 11      # room for what is not in the panel
+    totals = []
+    for weight in (reports["persons"].to_numpy(), np.ones(len(reports))):
+        # Running sums along each corridor's years: what lies in an interval is the difference of two of them.
+        running = np.bincount(corridor * years + reports["year"].to_numpy() - first, weight,
+                              (corridor.max(initial=-1) + 1) * years).reshape(-1, years).cumsum(1)
+        inside = running[corridor, end - first] - running[corridor, start - first - 1]
+        totals.append(running[corridor, -1] - inside)
+    persons, number = totals
+    values = np.divide(np.maximum(persons, 0.0), number, out=np.full(len(reports), np.nan), where=number > 0.5)
+    return xr.DataArray(values, dims="observation", name="corridor_mean", attrs={
+        "units": "persons", "long_name": "mean of the corridor's reports in other years by the same witness",
+        "horizon": horizon,
+        "learned_from": "earlier and later reports of the same held-out corridor by the same office"})
+
+
+def _reports(panel: xr.Dataset, horizon: str, what: str) -> tuple[list[str], pd.DataFrame]:
+    """Keys of a witness's corridor, and one row per observation with them, year and persons."""
+    if horizon not in ("annual", "five_year"):
+        raise SchemaError(what, f"unknown horizon {horizon!r}", "use 'annual' or 'five_year'", "horizon")
+    keys = ["witness", "origin", "destination"]
+    reports = pd.DataFrame({k: panel[f"flow_{k}"].values.astype(np.int64) for k in keys})
+    reports["year"] = panel["year"].values[panel["flow_year"].values].astype(np.int64)
+    reports["persons"] = panel["flow_persons"].values
+    twice = reports.duplicated([*keys, "year"])
+    if twice.any():
+        raise SchemaError(what, "a witness reports a corridor twice in one year", "mend the panel",
+                          key=f"observation {int(twice.idxmax())}")
+    return keys, reports
 
 
 def predict_region_mean(panel: xr.Dataset, splits: xr.Dataset, *, criterion: str = "residence") -> xr.DataArray:

@@ -3,13 +3,11 @@
 A run says little unless one knows by how much runs differ anyway: where experiments are compared, the range over other
 held-out corridors and other starts of training is drawn beside them.
 """
-import re
 from collections.abc import Sequence
 from textwrap import fill, shorten
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
@@ -18,7 +16,6 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFor
 
 from .. import territories
 from ..errors import InputError
-from ..results.recovery import KINDS
 from ..results.summaries import SEEN, split_corridor
 from .charts import (
     _DENSITY,
@@ -37,15 +34,18 @@ from .style import GAIN, INK, LAND, LOSS, OTHER, OWN, PAPER, QUIET
 EVERYTHING = "everything as it is"
 CHANCE = ("folds", "seeds")     # questions whose experiments differ from the base by nothing but chance
 SCORE_COLUMNS = ("experiment", "question", "label", "quantity", "group")
-# Apart in lightness as well as in hue.
-GROUP_STYLES = dict(zip(SEEN, (("#1d2733", "o"), ("#3b5b92", "s"), ("#2f9e77", "D"), ("#d99a2b", "^"))))
-INTERVAL_STYLES = {"members' spread": ("#d08a1d", "^"), "calibrated on reports": (OWN, "o"),
+# Four, and three, that differ by a CIEDE2000 of 15 or more with any sight, dark enough for words on white.
+GROUP_STYLES = dict(zip(SEEN, ((INK, "o"), (OTHER, "s"), ("#2f9e77", "D"), ("#c07a12", "^"))))
+INTERVAL_STYLES = {"members' spread": ("#6b7683", "^"), "calibrated on reports": (OWN, "o"),
                    "calibrated on the truth": (OTHER, "s")}
 COVERAGE_PANELS = {("reports", "reported corridors"): "Reports,\nreported corridors",
                    ("people", "reported corridors"): "People,\nreported corridors",
                    ("people", "never reported"): "People,\nnever reported corridors"}
 NEEDED, INVISIBLE = OTHER, "#e8b04a"
+ALLOWED = "#dfe3e8"
+VERDICTS = {LOSS: "worse", GAIN: "better", QUIET: "no more than chance"}
 _LEGEND = {"frameon": False, "handlelength": 1.4, "columnspacing": 1.6, "handletextpad": 0.6}
+_FIXED = "\N{NO-BREAK SPACE}"
 # Round shares of the truth in the order in which they deserve a tick.
 _FACTORS = (1, 0.5, 2, 0.75, 1.5, 0.9, 1.1, 0.1, 10, 0.01, 100, 0.25, 4, 0.8, 1.25, 0.7, 0.6, 0.95, 1.05, 0.85, 1.2,
             0.98, 1.02, 0.99, 1.01)
@@ -78,10 +78,14 @@ def _against_truth(log_bias: float) -> str:
 
 
 def _legend_below(axes: Sequence[Axes], handles: Sequence, columns: int) -> None:
-    figure = axes[0].get_figure(root=False)
-    constrained = figure.get_figure(root=True).get_layout_engine() is not None
-    figure.legend(handles=handles, loc="outside lower center" if constrained else "lower center", ncols=columns,
-                  fontsize=8.5, **_LEGEND)
+    outside = "outside " if axes[0].get_figure(root=True).get_constrained_layout() else ""
+    axes[0].get_figure().legend(handles=handles, loc=f"{outside}lower center", ncols=columns, fontsize=8.5, **_LEGEND)
+
+
+def _legend_above(ax: Axes, labels: Sequence[str]) -> None:
+    handles = dict(zip(*reversed(ax.get_legend_handles_labels())))
+    ax.legend([handles[k] for k in labels], labels, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(labels),
+              borderaxespad=0.2, fontsize=8.5, **_LEGEND)
 
 
 # -- experiments ------------------------------------------------------------------------------------------------------
@@ -121,23 +125,23 @@ def plot_experiments(table: pd.DataFrame, *, axes, scores: Sequence[str] = ("log
         raise _empty("plot_experiments", "experiment beside the base")
     names = [base, *others.experiment]
     heights = np.array([0.0, *np.arange(1.35, len(others) + 1.35)])
-    labels = [EVERYTHING, *(fill(str(label), 30) for label in others.label)]
+    labels = [EVERYTHING, *(fill(str(label), 34) for label in others.label)]
+    verdicts: set[str] = set()
     for k, (ax, score) in enumerate(zip(panels, scores)):
-        _experiment_panel(ax, here[score].reindex(names).to_numpy(float), heights, score,
-                          here.loc[chance, score].to_numpy(float))
+        verdicts |= _experiment_panel(ax, here[score].reindex(names).to_numpy(float), heights, score,
+                                      here.loc[chance, score].to_numpy(float))
         ax.set_yticks(heights, labels, fontsize=9, linespacing=0.95)
         ax.tick_params(axis="y", length=0, labelleft=k == 0)
         if k == 0:
             ax.get_yticklabels()[0].set_fontweight("bold")
     for ax in panels[len(scores):]:
         ax.set_axis_off()
-    handles = [Line2D([], [], ls="", marker="o", color=LOSS, label="worse"),
-               Line2D([], [], ls="", marker="o", color=GAIN, label="better"),
-               Line2D([], [], ls="", marker="o", markerfacecolor=PAPER, color=QUIET, label="no more than chance")]
+    handles = [Line2D([], [], ls="", marker="o", color=colour, markerfacecolor=PAPER if colour == QUIET else colour,
+                      label=label) for colour, label in VERDICTS.items() if colour in verdicts]
     if len(chance) > 1:
-        handles.append(Patch(color=LAND, label=f"range of {len(chance)} runs with other corridors held out "
-                                               "or another start"))
-    _legend_below(panels, handles, len(handles))
+        handles.append(Patch(color=LAND, label=f"range of {len(chance)} runs of everything as it is"))
+    if handles:
+        _legend_below(panels, handles, len(handles))
     return axes
 
 
@@ -171,7 +175,8 @@ def _verdict(value: float, score: str, chance: np.ndarray) -> str:
     return GAIN if good > repeats.max() else QUIET
 
 
-def _experiment_panel(ax: Axes, values: np.ndarray, heights: np.ndarray, score: str, chance: np.ndarray) -> None:
+def _experiment_panel(ax: Axes, values: np.ndarray, heights: np.ndarray, score: str, chance: np.ndarray) -> set[str]:
+    """Returns the verdicts (colours) that occur."""
     base, known = values[0], np.concatenate([values, chance])
     known = known[np.isfinite(known)]
     if not np.isfinite(base):
@@ -189,14 +194,16 @@ def _experiment_panel(ax: Axes, values: np.ndarray, heights: np.ndarray, score: 
     if as_share:
         ax.axvline(0, color=INK, lw=0.9, zorder=1)
     ax.axvline(base, color=INK, lw=0.8, ls=(0, (3, 3)), zorder=1.5)
+    verdicts = set()
     for k, (y, value) in enumerate(zip(heights, values)):
         if not np.isfinite(value):
-            ax.annotate("not defined here", (0.5, y), xycoords=("axes fraction", "data"), ha="center", va="center",
-                        fontsize=8, color=QUIET)
+            ax.annotate("not defined", (base, y), ha="center", va="center", fontsize=8, color="#5a6672", zorder=5,
+                        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.5})
             continue
         colour = INK if k == 0 else _verdict(value, score, chance)
         right = value >= base
         if k:
+            verdicts.add(colour)
             ax.plot([base, value], [y, y], color=colour, lw=1.6, alpha=0.8, zorder=2, solid_capstyle="butt")
         ax.plot(value, y, "o", color=colour, markerfacecolor=PAPER if colour == QUIET else colour, mew=1.4,
                 ms=7.5 if k == 0 else 6.5, zorder=4)
@@ -210,14 +217,14 @@ def _experiment_panel(ax: Axes, values: np.ndarray, heights: np.ndarray, score: 
         ticks = _share_ticks(*ax.get_xlim())
         ax.set_xticks(ticks, [_against_truth(t) for t in ticks])
     else:
-        ax.xaxis.set_major_locator(MaxNLocator(4))
-        ticks = ax.get_xticks()
-        if better == "largest":                          # no correlation lies above one
-            ax.set_xticks([t for t in ticks if ax.get_xlim()[0] <= t <= min(1 + 1e-9, ax.get_xlim()[1])])
+        ticks = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(*ax.get_xlim())
+        most = 1 + 1e-9 if better == "largest" else np.inf      # no correlation, no common part lies above one
+        ax.set_xticks([t for t in ticks if ax.get_xlim()[0] <= t <= min(most, ax.get_xlim()[1])])
     ax.tick_params(axis="x", labelsize=8.5)
     ax.grid(False, axis="y")
     ax.spines["left"].set_visible(False)
     ax.axhline((heights[0] + heights[1]) / 2, color=QUIET, lw=0.5, zorder=1)
+    return verdicts
 
 
 def _share_ticks(low: float, high: float) -> list[float]:
@@ -252,34 +259,37 @@ def plot_reporters(table: pd.DataFrame, *, ax: Axes, score: str = "log_r", quant
     """
     if not len(groups):
         raise _empty("plot_reporters", "group of corridors")
-    counts = table.get("label", pd.Series(dtype=str)).astype(str).str.extract(r"^(\d+) offices?$")[0].dropna().astype(int)
     _check_columns("plot_reporters", table, (*SCORE_COLUMNS, score))
-    if not len(counts):
+    labels = table.drop_duplicates("experiment").set_index("experiment")["label"].astype(str)
+    counts = labels.str.extract(r"^(\d+) offices?$")[0].dropna().astype(int)
+    if not len(counts.drop(base, errors="ignore")):
         raise InputError("plot_reporters", "no experiment with another number of offices",
                          "give the experiments of question 'reporters', labelled as '4 offices'", key="label")
-    ends, whiskers = [], len(groups)
+    counts[base] = base_offices
+    counts = counts.sort_values()
+    ends, repeated = [], 0
     for k, group in enumerate(groups):
         here, chance = _scores_of("plot_reporters", table, [score], quantity, group, base)
-        offices = table.assign(offices=counts).drop_duplicates("experiment").set_index("experiment").offices.dropna()
-        offices = pd.concat([offices, pd.Series({base: base_offices})]).sort_values()
-        line = here[score].reindex(offices.index).to_numpy(float)
+        line = here[score].reindex(counts.index).to_numpy(float)
         known = np.isfinite(line)
         if not known.any():
             raise InputError("plot_reporters", f"no {score} of {group}", "leave this group out", key=group)
         colour, marker = GROUP_STYLES.get(group, (QUIET, "o"))
-        x = offices.to_numpy(float)[known]
+        x = counts.to_numpy(float)[known]
         ax.plot(x, line[known], color=colour, marker=marker, ms=6, lw=2, zorder=3, label=group)
         repeats = here.loc[chance, score].dropna()
         if len(repeats) > 1:                            # side by side, or one would hide the other
-            at = base_offices + (k - (whiskers - 1) / 2) * 0.012 * max(offices.max(), 1)
+            at = base_offices + (k - (len(groups) - 1) / 2) * 0.012 * max(counts.max(), 1)
             ax.vlines(at, repeats.min(), repeats.max(), color=colour, lw=3.5, alpha=0.35, zorder=2)
+            repeated = max(repeated, len(repeats))
         ends.append((x[-1], line[known][-1], group, colour, False))
     ticks = sorted({*counts, base_offices})
     ax.set_xticks(ticks, [f"{t}\ndefault" if t == base_offices else str(t) for t in ticks])
     ax.margins(x=0.04, y=0.12)
     title, better = METRICS.get(score, (score, "largest"))
     aim = {"largest": "better ↑", "smallest": "better ↓", "zero": "best at 0"}[better]
-    ax.set(xlabel="territories whose office publishes flows", ylabel=f"{title} ({aim})")
+    bars = f"\n(bars: range of {repeated} runs of the default)" if repeated else ""
+    ax.set(xlabel=f"territories whose office publishes flows{bars}", ylabel=f"{title} ({aim})")
     ax.grid(False, axis="x")
     _label_ends(ax, ends)
     return ax
@@ -289,7 +299,8 @@ def plot_reporters(table: pd.DataFrame, *, ax: Axes, score: str = "log_r", quant
 def plot_coverage(table: pd.DataFrame, *, axes, size: str = "all"):
     """How often intervals hold what they promise: of reports, of people whom offices count, of people nobody counts.
 
-    Beside each line stands how wide the 95% interval is: the factor by which its upper end exceeds its lower, median.
+    Beside each line stands how wide its largest interval is: how many times its lower end the upper one is, in the
+    median (both counted as 1 + persons).
 
     Parameters
     ----------
@@ -328,29 +339,31 @@ def plot_coverage(table: pd.DataFrame, *, axes, size: str = "all"):
             colour, marker = INTERVAL_STYLES.get(kind, (QUIET, "o"))
             ax.plot(line.level, line.coverage, color=colour, marker=marker, ms=5.5, lw=2, zorder=3, label=kind)
             last = line.iloc[-1]
-            name = f"{kind}: {last.coverage:.0%}, {_width_words(last.level, last.width)}"
-            ends.append((last.level, last.coverage, name, colour, False))
-        ax.set(xlim=(levels[0] - 0.08, 1.0), ylim=(0, 1.02))
-        ax.set_xticks(levels, [f"{100 * v:g}%" if v != 0.9 else "" for v in levels])
+            words = [kind, f"{100 * last.level:g}% interval holds {last.coverage:.0%}", _width_words(last.width)]
+            # Lines stay as they are: names are broken at plain spaces alone.
+            ends.append((last.level, last.coverage, " ".join(w.replace(" ", _FIXED) for w in words), colour, False))
+        ax.set(xlim=(levels[0] - 0.08, 1.0), ylim=(0, 1.14))
+        # Room between the numbers for what is written: a level near to the next one has a tick alone.
+        near = np.append(np.diff(levels) < 0.08, False)
+        ax.set_xticks(levels, ["" if n else f"{100 * v:g}%" for v, n in zip(levels, near)])
+        ax.set_yticks(np.linspace(0, 1, 5))
         ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        ax.yaxis.set_major_locator(MaxNLocator(5))
         ax.tick_params(labelsize=8.5)
         ax.set_title(title, fontsize=10)
         ax.set_xlabel("promised")
         if k == 0:
             ax.set_ylabel("obtained (below the diagonal: too little)")
-        _label_ends(ax, ends, width=19, size=8)
+        _label_ends(ax, ends, width=26, size=8)
     for ax in panels[len(COVERAGE_PANELS):]:
         ax.set_axis_off()
     return axes
 
 
-def _width_words(level: float, width: float) -> str:
-    if not np.isfinite(width):
-        return f"{level:.0%} interval without end"
+def _width_words(width: float) -> str:
     factor = np.exp(width)
-    return f"{100 * level:g}% interval a factor of {factor:,.0f}" if factor >= 20 else \
-        f"{100 * level:g}% interval a factor of {factor:.1f}"
+    if not np.isfinite(factor):
+        return "upper end unknown"
+    return f"upper = {factor:,.0f} × lower" if factor >= 20 else f"upper = {factor:.1f} × lower"
 
 
 def plot_corridor_intervals(table: pd.DataFrame, *, axes):
@@ -449,9 +462,9 @@ def plot_bounds(table: pd.DataFrame, *, ax: Axes) -> Axes:
         raise InputError("plot_bounds", "a corridor has two rows", "give one row for each corridor", key=twice)
     finite = table[list(numbers)].to_numpy(float)
     top = finite[np.isfinite(finite)].max() * 1.6 + 1
-    at = {c: np.log10(1 + table[c].to_numpy(float).clip(max=top)) for c in numbers}
+    at = {c: np.log10(1 + np.minimum(table[c].to_numpy(float), top)) for c in numbers}
     y = np.arange(len(table))
-    ax.barh(y, at["stock_upper"] - at["stock_lower"], left=at["stock_lower"], height=0.72, color="#dfe3e8", zorder=2,
+    ax.barh(y, at["stock_upper"] - at["stock_lower"], left=at["stock_lower"], height=0.72, color=ALLOWED, zorder=2,
             label="what exact stocks allow")
     ax.barh(y, at["upper"] - at["lower"], left=at["lower"], height=0.34, color=OWN, alpha=0.45, zorder=3,
             label="95% interval of the estimate")
@@ -464,8 +477,8 @@ def plot_bounds(table: pd.DataFrame, *, ax: Axes) -> Axes:
     ax.set_ylim(len(table) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.grid(False, axis="y")
-    ax.set_xlabel("persons a year, log(1 + persons)")
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2, fontsize=8.5, **_LEGEND)
+    ax.set_xlabel("persons a year (logarithm of 1 + persons)")
+    _legend_above(ax, ("what exact stocks allow", "95% interval of the estimate", "estimate", "truth"))
     return ax
 
 
@@ -503,25 +516,22 @@ def plot_invisible(table: pd.DataFrame, *, ax: Axes, number: int = 15) -> Axes:
     unit, name = (1e6, "million") if shown.moves.iloc[0] >= 2e6 else (1e3, "thousand")
     y = np.arange(len(shown))
     needed, invisible = shown.needed.to_numpy(float) / unit, shown.invisible.to_numpy(float) / unit
-    ax.barh(y, needed, height=0.72, color=NEEDED, zorder=3, label="needed")
-    ax.barh(y, invisible, left=needed, height=0.72, color=INVISIBLE, hatch="////", edgecolor=PAPER, lw=0, zorder=3,
-            label="invisible")
+    ax.barh(y, needed, height=0.72, color=NEEDED, zorder=3, label="needed by changes of stocks")
+    ax.barh(y, invisible, left=needed, height=0.72, color=INVISIBLE, zorder=3,
+            label="invisible in stocks: rounds that leave all as they were")
     longest = float((needed + invisible).max()) or 1.0
     for at, whole, part in zip(y, needed + invisible, invisible):
         share = f"{part / whole:.0%}" if whole > 0 else "–"
         ax.annotate(f"{share} invisible" if at == 0 else share, (whole, at), xytext=(5, 0),
                     textcoords="offset points", va="center", fontsize=8.5)
-    ax.annotate("stocks changed by these", (0, -0.42), xytext=(1, 3), textcoords="offset points", fontsize=9,
-                va="bottom", color=NEEDED, fontweight="bold", annotation_clip=False)
-    ax.annotate("rounds: no stock changed", (longest, -0.42), xytext=(0, 3), textcoords="offset points", fontsize=9,
-                va="bottom", ha="right", color="#8f6410", fontweight="bold", annotation_clip=False)
     ax.set_yticks(y, [_short_name(c, 24) for c in shown.index], fontsize=9)
-    ax.set(xlim=(0, longest * 1.16), ylim=(len(shown) - 0.4, -1.35))
+    ax.set(xlim=(0, longest * 1.16), ylim=(len(shown) - 0.4, -0.6))
     ax.tick_params(axis="y", length=0)
     ax.grid(False, axis="y")
     ax.spines["left"].set_visible(False)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.6g}"))
     ax.set_xlabel(f"{name} moves in a year, by birthplace of who moved")
+    _legend_above(ax, ("needed by changes of stocks", "invisible in stocks: rounds that leave all as they were"))
     return ax
 
 
@@ -530,9 +540,9 @@ def plot_birthplace_kinds(table: pd.DataFrame, *, axes, period: str = "in all ye
 
     Parameters
     ----------
-    table : a row for each cell (year, birthplace, origin, destination), or for a sample of them: kind (one of
-        ``results.recovery.KINDS``), true, estimated, persons a year; and total_true, total_estimated, persons in all
-        cells of the kind, the same in each of its rows.
+    table : a row for each cell (year, birthplace, origin, destination), or for a sample of them: kind (as
+        ``results.recovery.KINDS``; a panel each, in the order of their first rows), true, estimated, persons a year;
+        and total_true, total_estimated, persons in all cells of the kind, the same in each of its rows.
     axes : at least one for each kind in the table; those left over are switched off.
     period : what the totals cover, as written beside them.
 
@@ -543,17 +553,12 @@ def plot_birthplace_kinds(table: pd.DataFrame, *, axes, period: str = "in all ye
     Raises
     ------
     InputError
-        For missing columns, no rows, an unknown kind, totals that differ within one, too few axes, missing or negative
-        numbers.
+        For missing columns, no rows, totals that differ within a kind, too few axes, missing or negative numbers.
     """
     figure = "plot_birthplace_kinds"
     _check_columns(figure, table, ("kind", "true", "estimated", "total_true", "total_estimated"))
     true, estimated = _check_pair(figure, table["true"], table["estimated"])
-    unknown = set(table.kind) - set(KINDS)
-    if unknown:
-        raise InputError(figure, f"no kind of move is called {sorted(unknown)[0]!r}", f"use one of {', '.join(KINDS)}",
-                         key="kind")
-    kinds = [k for k in KINDS if (table.kind == k).any()]
+    kinds = list(dict.fromkeys(table.kind))
     panels = _check_axes(figure, axes, len(kinds))
     top = max(true.max(), estimated.max(), 10.0)
     side = np.log10(1 + top)
@@ -562,8 +567,8 @@ def plot_birthplace_kinds(table: pd.DataFrame, *, axes, period: str = "in all ye
         mask = (table.kind == kind).to_numpy()
         totals = table.loc[mask, ["total_true", "total_estimated"]].drop_duplicates()
         if len(totals) != 1 or not np.isfinite(totals.to_numpy(float)).all():
-            raise InputError(figure, f"totals of {kind} differ or are missing", "repeat one total in all rows of a kind",
-                             key=kind)
+            raise InputError(figure, f"totals of {kind} differ or are missing",
+                             "repeat a kind's totals in all its rows", key=kind)
         _one_to_one(ax, top)
         x, y = np.log10(1 + true[mask]), np.log10(1 + estimated[mask])
         drawn.append(ax.hexbin(x, y, gridsize=44, cmap=_DENSITY, mincnt=1, linewidths=0.1, zorder=2,
@@ -572,12 +577,14 @@ def plot_birthplace_kinds(table: pd.DataFrame, *, axes, period: str = "in all ye
         _running_median(ax, x, y, OWN, zorder=4, width=2.4)
         ax.set_title(kind[0].upper() + kind[1:])
         was, said = totals.iloc[0]
-        ax.text(0.05, 0.97, f"{_millions(was)} million true\n{_millions(said)} million estimated\n{period}",
-                transform=ax.transAxes, va="top", fontsize=8.5, linespacing=1.35, zorder=6,
-                bbox={"facecolor": PAPER, "alpha": 0.85, "edgecolor": "none", "pad": 2})
+        said = f"{_millions(was)} million true\n{_millions(said)} million estimated\n{period}"
+        ax.text(0.05, 0.97, said + "\n" * (k == 0), transform=ax.transAxes, va="top", fontsize=8.5,
+                linespacing=1.35, zorder=6, bbox={"facecolor": PAPER, "alpha": 0.85, "edgecolor": "none", "pad": 2})
         ax.set_xlabel("true, persons a year")
         if k == 0:
             ax.set_ylabel("estimated, persons a year")
+            ax.text(0.05, 0.97, "\n\n\nline: median estimate", transform=ax.transAxes, va="top", fontsize=8.5,
+                    linespacing=1.35, zorder=7, color=OWN)
     norm = LogNorm(1, max(10.0, *(float(d.get_array().max()) for d in drawn)))
     for cells in drawn:
         cells.set_norm(norm)

@@ -54,7 +54,8 @@ CRITERION_NOTES = {
 }
 
 
-def _note(collection: str, criterion: str) -> str:
+def note_of(collection: str, criterion: str) -> str:
+    """What to say beside the scores of a collection."""
     notes = (COLLECTIONS.get(collection, Collection(0, 0)).note, CRITERION_NOTES.get(criterion, ""))
     return "; ".join(n for n in notes if n)
 
@@ -147,7 +148,7 @@ def validate(estimates: xr.DataArray, panel: xr.Dataset, splits: xr.Dataset, pee
     result = pd.concat(tables) if tables else pd.DataFrame(columns=COLUMNS)
     seen = {n: p.attrs.get("learned_from", OWN_LEARNED_FROM if n == OWN else "") for n, p in everyone.items()}
     result["learned_from"] = result["peer"].map(seen)
-    result["note"] = [_note(c, k) for c, k in zip(result["collection"], result["criterion"])]
+    result["note"] = [note_of(c, k) for c, k in zip(result["collection"], result["criterion"])]
     return result[list(COLUMNS)].reset_index(drop=True)
 
 
