@@ -273,3 +273,15 @@ def test_manifests_are_listed(chain):
     made = [m["made_by"] for m in artifacts.manifests(chain)]
     assert sorted(made) == sorted(STEPS)
     assert all(json.loads(f.read_text()) for f in chain.glob("*.manifest.json"))
+
+
+@pytest.mark.parametrize("module", ["twin/world.py", "baselines/pseudo_bayes.py", "panel/harmonise.py"])
+def test_a_panel_is_stale_when_any_code_that_makes_its_tables_changed(config, monkeypatch, module):
+    seen = {}
+    monkeypatch.setattr(pipeline, "_made", lambda target, inputs, *rest: seen.setdefault(len(seen), inputs))
+    pipeline.harmonise(config)
+    real = artifacts.Path.read_text
+    monkeypatch.setattr(artifacts.Path, "read_text", lambda self, *a, **k: real(self, *a, **k) + (
+        "# changed" if self.as_posix().endswith(f"humanflows/{module}") else ""))
+    pipeline.harmonise(config)
+    assert artifacts.digest(seen[0]) != artifacts.digest(seen[1])

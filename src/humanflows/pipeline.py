@@ -68,7 +68,7 @@ def read_tables(config: Config) -> dict:
     """Tidy tables of a profile: observed in the twin, or read from the real sources."""
     if config.profile == "twin":
         return add_reconstruction(observe_twin(simulate_twin(config), config))
-    return catalogue.load_all()
+    return add_reconstruction(catalogue.load_all())
 
 
 def observe_twin(world, config: Config) -> dict:
@@ -79,16 +79,24 @@ def observe_twin(world, config: Config) -> dict:
 
 
 def add_reconstruction(tables: dict) -> dict:
-    """The tables with five-year flows reconstructed from their own stocks, births and deaths (pseudo-Bayes)."""
+    """The tables with five-year flows that we reconstruct from their stocks, births and deaths (pseudo-Bayes).
+
+    Others' published reconstructions stay beside ours, under their own source's name.
+    """
+    import pandas as pd
+
     from .baselines.reconstruct import reconstruct
 
-    return {**tables, "reconstruction": reconstruct(tables, method="da_pb_closed")}
+    own = reconstruct(tables, method="da_pb_closed")
+    given = tables["reconstruction"]
+    return {**tables, "reconstruction": pd.concat([given, own], ignore_index=True) if len(given) else own}
 
 
 def _table_inputs(config: Config) -> dict:
     if config.profile == "twin":
-        return {"twin": config.as_dict()["twin"], "code": artifacts.code_digest("twin", "baselines")}
-    return {"sources": {name: catalogue.inputs_digest(name) for name in catalogue.SOURCES}}
+        return {"twin": config.as_dict()["twin"], "tables_code": artifacts.code_digest("twin", "baselines")}
+    return {"sources": {name: catalogue.inputs_digest(name) for name in catalogue.SOURCES},
+            "tables_code": artifacts.code_digest("baselines")}
 
 
 def harmonise(config: Config, *, refresh: bool = False) -> Path:

@@ -22,7 +22,7 @@ from ..panel.features import stock_course
 from ..panel.splits import training_observations
 from .ipf import NotConvergedError
 
-RIDGE = 1e-3            # of 1e-2 … 1e-7 the one with the least Poisson deviance on the real world's validation corridors
+RIDGE = 1e-3            # of 1e-2 … 1e-7 the least Poisson deviance on validation corridors of the real world
 FREE = 10.0             # covariates count this much before the ridge: a hundredth of the shrinkage of the effects
 MAX_ITERATIONS, TOLERANCE = 100, 1e-8
 

@@ -28,6 +28,13 @@ from .recovery import (
     plot_invisible,
     plot_reporters,
 )
+from .reconstruct import (
+    plot_disagreement_map,
+    plot_five_year_scores,
+    plot_flow_tables,
+    plot_kinds_of_moves,
+    plot_method_totals,
+)
 from .style import (
     DATA,
     DIVERGING,
@@ -49,8 +56,9 @@ from .style import (
 __all__ = [
     "DATA", "DIVERGING", "GAIN", "INK", "LAND", "LOSS", "OTHER", "OWN", "PAPER", "QUIET", "REGION_COLOURS", "STYLE",
     "by_region", "plot_accounting_example", "plot_biases", "plot_birthplace_kinds", "plot_bounds",
-    "plot_corridor_intervals", "plot_corridors", "plot_coverage", "plot_experiments", "plot_features",
-    "plot_held_out_scatter", "plot_invisible", "plot_net_migration_map", "plot_provenance_matrix",
+    "plot_corridor_intervals", "plot_corridors", "plot_coverage", "plot_disagreement_map", "plot_experiments",
+    "plot_features", "plot_five_year_scores", "plot_flow_tables", "plot_held_out_scatter", "plot_invisible",
+    "plot_kinds_of_moves", "plot_method_totals", "plot_net_migration_map", "plot_provenance_matrix",
     "plot_region_circle", "plot_region_net", "plot_reporters", "plot_score_table", "plot_stock_fit",
     "plot_title_figure", "plot_total_flow", "plot_training", "plot_true_vs_estimated", "region_colours", "save",
     "use_style",

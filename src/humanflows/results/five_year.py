@@ -63,9 +63,7 @@ def five_year_cells(panel: xr.Dataset, splits: xr.Dataset, *, window: str = "cal
     SchemaError
         For an unknown window.
     """
-    if window not in WINDOWS:
-        raise SchemaError("five-year flows", f"unknown window {window!r}", f"use one of {', '.join(WINDOWS)}", "window")
-    weights = np.array(WINDOWS[window], dtype=np.float64)
+    weights = np.array(_weights(window), dtype=np.float64)
     cells = flow_cells(panel, splits, PARTS)
     cells = cells.sort_values(["corridor", "year"], kind="stable").reset_index(drop=True)
     first = np.flatnonzero((cells["year"] % 5 == 0).to_numpy())
@@ -109,18 +107,50 @@ def values_at(peer: xr.DataArray, cells: pd.DataFrame, *, window: str = "calenda
             raise SchemaError("five-year flows", "a peer of single observations is not made for five years",
                               "predict with horizon='five_year'", str(peer.name))
         return 5 * peer.values[cells["observation"]].astype(np.float64)
-    time = peer.dims[0]
-    if peer.dims not in (("period", "origin", "destination"), ("year", "origin", "destination")):
+    if peer.dims == ("year", "origin", "destination"):
+        peer = sum_periods(peer, window=window)
+    if peer.dims != ("period", "origin", "destination"):
         raise SchemaError("five-year flows", f"a peer has dims {peer.dims}", "give (period or year, origin, "
                           "destination), or (observation,)", str(peer.name))
-    o, d = (peer.get_index(k).get_indexer(cells[k]) for k in ("origin", "destination"))
-    weights = (1.0,) if time == "period" else WINDOWS[window]
-    total = np.zeros(len(cells))
-    for k, weight in enumerate(weights):
-        t = peer.get_index(time).get_indexer(cells["year"] + k)
-        known = (t >= 0) & (o >= 0) & (d >= 0)
-        total += np.where(known, weight * peer.values[t, o, d].astype(np.float64), np.nan)
-    return total
+    at = tuple(peer.get_index(k).get_indexer(cells[c]) for k, c in
+               (("period", "year"), ("origin", "origin"), ("destination", "destination")))
+    known = np.all([k >= 0 for k in at], axis=0)
+    if not peer.size:
+        return np.full(len(cells), np.nan)
+    return np.where(known, peer.values[at].astype(np.float64), np.nan)
+
+
+def sum_periods(flow: xr.DataArray, *, window: str = "calendar") -> xr.DataArray:
+    """Annual flows (year, origin, destination) summed over each period that lies wholly within the years.
+
+    Returns
+    -------
+    DataArray (period, origin, destination), persons, named by the period's first year, which five divides.
+
+    Raises
+    ------
+    SchemaError
+        For other dimensions or an unknown window.
+    """
+    if flow.dims != ("year", "origin", "destination"):
+        raise SchemaError("five-year flows", f"dims are {flow.dims}", "give (year, origin, destination)",
+                          str(flow.name))
+    weights, years = _weights(window), flow.get_index("year")
+    periods = [y for y in years if y % 5 == 0 and all(y + k in years for k in range(len(weights)))]
+    first = years.get_indexer(periods)
+    steps = [years.get_indexer(np.array(periods, dtype=int) + k) for k in range(len(weights))] if periods else []
+    values = np.zeros((len(first), *flow.shape[1:]))
+    for weight, where in zip(weights, steps):
+        values += weight * flow.values[where]
+    return xr.DataArray(values, dims=("period", "origin", "destination"), name=flow.name, attrs=flow.attrs,
+                        coords={"period": np.array(periods, dtype=np.int64), "origin": flow["origin"].values,
+                                "destination": flow["destination"].values})
+
+
+def _weights(window: str) -> tuple[float, ...]:
+    if window not in WINDOWS:
+        raise SchemaError("five-year flows", f"unknown window {window!r}", f"use one of {', '.join(WINDOWS)}", "window")
+    return WINDOWS[window]
 
 
 def shares(persons: np.ndarray, group: np.ndarray) -> np.ndarray:
@@ -167,7 +197,6 @@ def score_five_years(estimates: xr.DataArray, panel: xr.Dataset, splits: xr.Data
         raise SchemaError("five-year flows", f"a peer is named {OWN!r}", "give the estimates as the first argument "
                           "alone", OWN)
     everyone = {OWN: estimates, **peers}
-    seen = {n: p.attrs.get("learned_from", OWN_LEARNED_FROM if n == OWN else "") for n, p in everyone.items()}
     rows = []
     for window in windows:
         cells = five_year_cells(panel, splits, window=window)
@@ -179,8 +208,7 @@ def score_five_years(estimates: xr.DataArray, panel: xr.Dataset, splits: xr.Data
             here = {n: v[group.index] for n, v in values.items() if not np.isnan(v[group.index]).all()}
             labels = {"window": window, **dict(zip(SETS, key)), "note": note_of(key[0], key[2])}
             rows += _score_set(group, here, labels, draws, seed)
-    table = pd.DataFrame(rows).assign(learned_from=lambda t: t["peer"].map(seen)) if rows else pd.DataFrame()
-    return table.reindex(columns=list(COLUMNS))
+    return _finish(rows, everyone)
 
 
 def _score_set(cells, values, labels, draws, seed) -> list[dict]:
@@ -225,25 +253,26 @@ def score_true_five_years(truth: xr.DataArray, estimates: xr.DataArray, panel: x
     -------
     DataFrame with columns ``COLUMNS``; the collection is ``truth``.
     """
-    weights = WINDOWS.get(window)
-    if weights is None:
-        raise SchemaError("five-year flows", f"unknown window {window!r}", f"use one of {', '.join(WINDOWS)}", "window")
-    years = truth["year"].values
-    periods = [int(y) for y in years if y % 5 == 0 and y + len(weights) - 1 <= years[-1]]
+    true = sum_periods(truth, window=window)
+    periods = true["period"].values
     n = truth.sizes["origin"]
     origin, destination = (np.tile(k, len(periods)) for k in np.nonzero(~np.eye(n, dtype=bool)))
     cells = pd.DataFrame({"year": np.repeat(periods, n * (n - 1)), "origin": truth["origin"].values[origin],
                           "destination": truth["destination"].values[destination]})
     at = [panel.get_index(d).get_indexer(cells[d]) for d in ("origin", "destination")]
     cells["corridor"], cells["part"] = at[0] * n + at[1], split_of(*at, splits)
-    cells["persons"] = values_at(truth, cells, window=window)
+    cells["persons"] = values_at(true, cells)
     cells["population"] = _population(panel, cells["year"].to_numpy(), at[0])
     everyone = {OWN: estimates, **{n: p for n, p in peers.items() if p.dims != ("observation",)}}
     labels = {"window": window, "collection": "truth", "side": "both", "criterion": "residence", "note": "simulated"}
     rows = _score_set(cells, {n: values_at(p, cells, window=window) for n, p in everyone.items()}, labels, draws, seed)
-    table = pd.DataFrame(rows)
+    return _finish(rows, everyone)
+
+
+def _finish(rows: list[dict], everyone: Mapping[str, xr.DataArray]) -> pd.DataFrame:
     seen = {n: p.attrs.get("learned_from", OWN_LEARNED_FROM if n == OWN else "") for n, p in everyone.items()}
-    return table.assign(learned_from=table["peer"].map(seen)).reindex(columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table.assign(learned_from=table["peer"].map(seen))
 
 
 def kinds_of_moves(flow: xr.DataArray) -> pd.Series:
@@ -264,7 +293,8 @@ def kinds_of_moves(flow: xr.DataArray) -> pd.Series:
     """
     dims = ("birthplace", "origin", "destination")
     if set(flow.dims) != set(dims) or len({tuple(flow[d].values) for d in dims}) > 1:
-        raise SchemaError("kinds of moves", f"flow has dims {flow.dims}", f"give {dims}, the same territories along each")
+        raise SchemaError("kinds of moves", f"flow has dims {flow.dims}", f"give {dims}, the same territories along "
+                          "each")
     values = flow.transpose(*dims).values.astype(np.float64)
     k = np.arange(len(values))
     leave, back = values[k, k].sum(), values[k, :, k].sum()
@@ -374,6 +404,31 @@ def learned_peers(panel: xr.Dataset, splits: xr.Dataset) -> dict[str, xr.DataArr
         peers[name] = made.copy(data=np.where(np.isnan(made.values), gravity.values[where], made.values))
         peers[name].attrs["learned_from"] = f"{made.attrs['learned_from']}; {absent}, the gravity model"
     return peers
+
+
+def make_tables(estimates: xr.DataArray, panel: xr.Dataset, splits: xr.Dataset, tables: Mapping[str, pd.DataFrame],
+                published: Mapping[str, xr.DataArray], *, draws: int = DRAWS, seed: int = 0) -> dict[str, pd.DataFrame]:
+    """What the project releases about five-year flows; of others' estimates it holds scores, never a value.
+
+    Parameters
+    ----------
+    estimates, panel, splits, draws, seed : as for :func:`score_five_years`.
+    tables : with ``stock`` and ``territory_year``; the six methods are computed on every revision of the stocks.
+    published : others' estimates, which may be none.
+
+    Returns
+    -------
+    dict: ``five_year_scores`` (see :func:`score_five_years`) and ``five_year_totals`` (see :func:`territory_totals`) of
+    the methods on the newest stocks, in the last five-year period that they have.
+    """
+    revisions = sorted((int(r) for r in tables["stock"]["revision"].unique()), reverse=True)
+    places = [str(c) for c in panel["origin"].values]
+    made = reconstructed_flows(tables, panel["year"].values.tolist(), places, revisions)
+    peers = {**made, **published, **learned_peers(panel, splits)}
+    newest = {n: f for n, f in made.items() if f.attrs["revision"] == revisions[0]}
+    last = max(int(f["period"].values[-1]) for f in newest.values())
+    return {"five_year_scores": score_five_years(estimates, panel, splits, peers, draws=draws, seed=seed),
+            "five_year_totals": territory_totals(newest, [last])}
 
 
 def territory_totals(peers: Mapping[str, xr.DataArray], periods: Sequence[int] | None = None) -> pd.DataFrame:
