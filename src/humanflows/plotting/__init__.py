@@ -19,6 +19,13 @@ from .maps import (
     plot_region_net,
     plot_title_figure,
 )
+from .reconstruct import (
+    plot_disagreement_map,
+    plot_five_year_scores,
+    plot_flow_tables,
+    plot_kinds_of_moves,
+    plot_method_totals,
+)
 from .recovery import (
     plot_birthplace_kinds,
     plot_bounds,
@@ -27,13 +34,6 @@ from .recovery import (
     plot_experiments,
     plot_invisible,
     plot_reporters,
-)
-from .reconstruct import (
-    plot_disagreement_map,
-    plot_five_year_scores,
-    plot_flow_tables,
-    plot_kinds_of_moves,
-    plot_method_totals,
 )
 from .style import (
     DATA,
