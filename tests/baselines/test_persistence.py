@@ -1,9 +1,11 @@
-"""What the two simplest forecasts know, and what they must not."""
+"""What the simplest forecasts know, and what they must not."""
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 
-from humanflows.baselines.persistence import predict_persistence, predict_region_mean
+from humanflows.baselines.persistence import predict_corridor_mean, predict_persistence, predict_region_mean
 from humanflows.config import SplitConfig
 from humanflows.errors import SchemaError, UnknownTerritoryError
 from humanflows.panel.splits import make_splits, perturb_held_out
@@ -111,3 +113,39 @@ def test_region_mean_needs_reports_and_regions(full):
     odd = full.assign_coords(origin=[*PLACES[:-1], "XXX"], destination=[*PLACES[:-1], "XXX"])
     with pytest.raises(UnknownTerritoryError, match="XXX"):
         predict_region_mean(odd, make_splits(odd, SplitConfig(folds=3)))
+
+
+def test_mean_of_corridor_is_that_of_the_other_years():
+    panel = build([(0, 2003, "FRA", "DEU", 30), (0, 2005, "FRA", "DEU", 60), (0, 2007, "FRA", "DEU", 90),
+                   (0, 2004, "POL", "DEU", 7)])
+    predicted = predict_corridor_mean(panel)
+    np.testing.assert_array_equal(predicted, [75, 60, 45, np.nan])
+    assert predicted.attrs["horizon"] == "annual" and "later" in predicted.attrs["learned_from"]
+
+
+def test_mean_of_corridor_over_five_years_leaves_out_the_period_and_the_year_after():
+    panel = build([(0, y, "FRA", "DEU", 10 * (y - 2000)) for y in YEARS])
+    predicted = predict_corridor_mean(panel, horizon="five_year")
+    # 2003 and 2004 lie in 2000–04, so that 2000–05 is left out: 2006 and 2007 remain; for 2005–07 it is 2003 and 2004
+    np.testing.assert_array_equal(predicted, [65, 65, 35, 35, 35])
+
+
+@given(reports=st.dictionaries(st.tuples(st.integers(0, 1), st.sampled_from(YEARS)), st.integers(0, 10**6),
+                               min_size=1, max_size=10),
+       horizon=st.sampled_from(["annual", "five_year"]))
+def test_mean_of_corridor_against_a_loop(reports, horizon):
+    witnesses = [f"{k}|DEU|immigration|residence|movement" for k in "ab"]
+    panel = build([(w, y, "FRA", "DEU", p) for (w, y), p in reports.items()], witnesses)
+    expected = []
+    for w, y in reports:
+        left_out = {y} if horizon == "annual" else set(range(y // 5 * 5, y // 5 * 5 + 6))
+        others = [p for (v, z), p in reports.items() if v == w and z not in left_out]
+        expected.append(np.mean(others) if others else np.nan)
+    np.testing.assert_allclose(predict_corridor_mean(panel, horizon=horizon), expected, rtol=1e-9, atol=1e-6)
+
+
+def test_mean_of_corridor_refuses_what_is_ambiguous():
+    with pytest.raises(SchemaError, match="mean of corridor.*twice"):
+        predict_corridor_mean(build([(0, 2003, "FRA", "DEU", 1), (0, 2003, "FRA", "DEU", 2)]))
+    with pytest.raises(SchemaError, match="horizon"):
+        predict_corridor_mean(build([(0, 2003, "FRA", "DEU", 1)]), horizon="decade")

@@ -130,7 +130,7 @@ def plot_disagreement_map(totals: pd.DataFrame, geometry: gpd.GeoDataFrame, *, a
     Parameters
     ----------
     totals : peer, territory and the quantity, persons; one row for each pair of them. Territories that some peer does
-        not have, or of which one says that nobody moves, are drawn as without data.
+        not have, or of which one says that nobody moves, have no factor and are left grey.
     geometry : as ``humanflows.geometry.read_geometry()`` gives it.
     ax : where to draw; a horizontal colour bar is added below.
     quantity : column shown, ``"arrivals"`` or ``"departures"``.
@@ -177,7 +177,7 @@ def plot_disagreement_map(totals: pd.DataFrame, geometry: gpd.GeoDataFrame, *, a
     ax.set_xlim(edge[:, 0].min() * 1.01, edge[:, 0].max() * 1.01)
     ax.set_ylim(edge[:, 1].min() * 1.02, edge[:, 1].max() * 1.02)
     if len(blank):
-        ax.legend(handles=[Patch(facecolor=LAND, edgecolor="#d5dbe1", label="no data")], loc="lower left",
+        ax.legend(handles=[Patch(facecolor=LAND, edgecolor="#d5dbe1", label="not in all, or nobody")], loc="lower left",
                   bbox_to_anchor=(0.06, 0.08), handlelength=1.2, handleheight=1.1)
     bar = ax.figure.colorbar(ScalarMappable(norm, _SPREAD), ax=ax, orientation="horizontal", fraction=0.045, pad=0.02,
                              shrink=0.6, aspect=45, extend="max" if factor.max() > 100 else "neither")
@@ -246,7 +246,7 @@ def plot_five_year_scores(scores: pd.DataFrame, *, axes, measures: Sequence[str]
         ax.xaxis.set_major_locator(MaxNLocator(4))
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
-        ax.set_yticks(at, [fill(p, 46) for p in table.index] if k == 0 else [])
+        ax.set_yticks(at, [fill(p, 60) for p in table.index] if k == 0 else [])
         if k == 0:
             for text, peer in zip(ax.get_yticklabels(), table.index):
                 text.set(color=OWN if peer == OWN_LABEL else INK, fontsize=8.5,

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFormatter
 
 from .. import territories
@@ -36,14 +37,14 @@ CHANCE = ("folds", "seeds")     # questions whose experiments differ from the ba
 SCORE_COLUMNS = ("experiment", "question", "label", "quantity", "group")
 # Four, and three, that differ by a CIEDE2000 of 15 or more with any sight, dark enough for words on white.
 GROUP_STYLES = dict(zip(SEEN, ((INK, "o"), (OTHER, "s"), ("#2f9e77", "D"), ("#c07a12", "^"))))
-INTERVAL_STYLES = {"members' spread": ("#6b7683", "^"), "calibrated on reports": (OWN, "o"),
+INTERVAL_STYLES = {"members' spread": (QUIET, "^"), "calibrated on reports": (OWN, "o"),
                    "calibrated on the truth": (OTHER, "s")}
 COVERAGE_PANELS = {("reports", "reported corridors"): "Reports,\nreported corridors",
                    ("people", "reported corridors"): "People,\nreported corridors",
                    ("people", "never reported"): "People,\nnever reported corridors"}
 NEEDED, INVISIBLE = OTHER, "#e8b04a"
 ALLOWED = "#dfe3e8"
-VERDICTS = {LOSS: "worse", GAIN: "better", QUIET: "no more than chance"}
+VERDICTS = {LOSS: "worse", GAIN: "better", QUIET: "within the range of repeats"}
 _LEGEND = {"frameon": False, "handlelength": 1.4, "columnspacing": 1.6, "handletextpad": 0.6}
 _FIXED = "\N{NO-BREAK SPACE}"
 # Round shares of the truth in the order in which they deserve a tick.
@@ -53,7 +54,9 @@ _ABBREVIATED = {"United Arab Emirates": "Un. Arab Emirates", "Central African Re
                 "Dominican Republic": "Dominican Rep.", "Bonaire, Saint Eustatius and Saba": "Bonaire & Saba",
                 "United States Virgin Islands": "US Virgin Islands", "Northern Mariana Islands": "N. Mariana Islands",
                 "St. Vincent and the Grenadines": "St. Vincent & Gr.", "Bosnia and Herzegovina": "Bosnia & Herz.",
-                "British Virgin Islands": "Brit. Virgin Islands"}
+                "British Virgin Islands": "Brit. Virgin Islands", "Micronesia, Fed. Sts.": "Micronesia",
+                "St. Pierre and Miquelon": "St. Pierre & Miq.", "Turks and Caicos Islands": "Turks & Caicos",
+                "Wallis and Futuna Islands": "Wallis & Futuna"}
 
 
 def _short_name(code: str, width: int = 20) -> str:
@@ -64,6 +67,13 @@ def _short_name(code: str, width: int = 20) -> str:
 def _corridor_name(corridor: str) -> str:
     """``"MEX-USA"`` as "Mexico → United States"."""
     return " → ".join(_short_name(code) for code in split_corridor(corridor))
+
+
+def _corridor_title(ax: Axes, corridor: str, size: float) -> str:
+    """Its name, on two lines where one would reach beyond the panel."""
+    name = _corridor_name(corridor)
+    points = ax.get_window_extent().width * 72 / ax.get_figure(root=True).dpi
+    return name if len(name) * 0.66 * size < points else name.replace(" → ", "\n→ ")
 
 
 def _signed(value: float, digits: int = 2) -> str:
@@ -209,9 +219,9 @@ def _experiment_panel(ax: Axes, values: np.ndarray, heights: np.ndarray, score: 
                 ms=7.5 if k == 0 else 6.5, zorder=4)
         ax.annotate(words(value), (value, y), xytext=(8 if right else -8, 0), textcoords="offset points", va="center",
                     ha="left" if right else "right", fontsize=8.5, zorder=5, color=INK,
-                    fontweight="bold" if k == 0 else "normal")
-    title, better = ("total, against the truth", "zero") if as_share else METRICS.get(score, (score, "largest"))
-    aim = {"largest": "better →", "smallest": "← better", "zero": "best at 0" + "%" * as_share}[better]
+                    fontweight="bold" if k == 0 else "normal",
+                    path_effects=[withStroke(linewidth=2.2, foreground=PAPER)])     # lines may pass below
+    title, better, aim = _aim(score, "better →", "← better")
     ax.set_xlabel(f"{title}\n({aim})")
     if as_share:
         ticks = _share_ticks(*ax.get_xlim())
@@ -225,6 +235,14 @@ def _experiment_panel(ax: Axes, values: np.ndarray, heights: np.ndarray, score: 
     ax.spines["left"].set_visible(False)
     ax.axhline((heights[0] + heights[1]) / 2, color=QUIET, lw=0.5, zorder=1)
     return verdicts
+
+
+def _aim(score: str, more: str, less: str) -> tuple[str, str, str]:
+    """A score's title, which values are better (as in ``METRICS``), and that in words."""
+    title, better = METRICS.get(score, (score, "largest"))
+    if score == "log_bias":
+        return "total, against the truth", better, "best at 0%"
+    return title, better, {"largest": more, "smallest": less, "zero": "best at 0"}[better]
 
 
 def _share_ticks(low: float, high: float) -> list[float]:
@@ -244,7 +262,7 @@ def plot_reporters(table: pd.DataFrame, *, ax: Axes, score: str = "log_r", quant
     table : as for :func:`plot_experiments`. The number of offices is read from labels such as "4 offices"; other
         experiments are passed over, but for those of ``CHANCE``, whose range is a whisker at the base.
     ax : where to draw.
-    score, quantity : what is shown.
+    score, quantity : what is shown; ``log_bias`` as the share by which the total is missed.
     groups : of corridors; a group that some number of offices leaves empty has no point there.
     base, base_offices : name of the default experiment, and how many offices it has.
 
@@ -286,8 +304,10 @@ def plot_reporters(table: pd.DataFrame, *, ax: Axes, score: str = "log_r", quant
     ticks = sorted({*counts, base_offices})
     ax.set_xticks(ticks, [f"{t}\ndefault" if t == base_offices else str(t) for t in ticks])
     ax.margins(x=0.04, y=0.12)
-    title, better = METRICS.get(score, (score, "largest"))
-    aim = {"largest": "better ↑", "smallest": "better ↓", "zero": "best at 0"}[better]
+    title, _, aim = _aim(score, "better ↑", "better ↓")
+    if score == "log_bias":
+        ticks = _share_ticks(*ax.get_ylim())
+        ax.set_yticks(ticks, [_against_truth(t) for t in ticks])
     bars = f"\n(bars: range of {repeated} runs of the default)" if repeated else ""
     ax.set(xlabel=f"territories whose office publishes flows{bars}", ylabel=f"{title} ({aim})")
     ax.grid(False, axis="x")
@@ -372,8 +392,8 @@ def plot_corridor_intervals(table: pd.DataFrame, *, axes):
     Parameters
     ----------
     table : columns corridor (``"MEX-USA"``), seen (one of ``results.summaries.SEEN``), year, and true, estimated,
-        lower, upper (persons a year; an upper end may be infinite). Panels come in the order of the corridors' first
-        rows.
+        lower, upper (persons a year; an upper end may be infinite). Panels are ordered by what
+        was seen, within that by the corridors' first rows.
     axes : at least one for each corridor; those left over are switched off.
 
     Returns
@@ -388,7 +408,8 @@ def plot_corridor_intervals(table: pd.DataFrame, *, axes):
     """
     numbers = ("true", "estimated", "lower", "upper")
     _check_intervals("plot_corridor_intervals", table, ("corridor", "seen", "year"), numbers)
-    corridors = list(dict.fromkeys(table.corridor))
+    kind = table.drop_duplicates("corridor").set_index("corridor")["seen"]
+    corridors = sorted(kind.index, key=lambda c: SEEN.index(kind[c]) if kind[c] in SEEN else len(SEEN))
     panels = _check_axes("plot_corridor_intervals", axes, len(corridors))
     for ax, corridor in zip(panels, corridors):
         rows = table[table.corridor == corridor].sort_values("year")
@@ -405,7 +426,7 @@ def plot_corridor_intervals(table: pd.DataFrame, *, axes):
         ax.yaxis.set_major_locator(MaxNLocator(4))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}" if v.is_integer() else f"{v:,.1f}"))
         ax.tick_params(labelsize=8)
-        ax.set_title(_corridor_name(corridor), fontsize=9.5, pad=29, wrap=False)
+        ax.set_title(_corridor_title(ax, corridor, 9.5), fontsize=9.5, pad=29, wrap=False, linespacing=1.1)
         ax.annotate(f"{rows.seen.iloc[0]}\n{inside.sum()} of {len(rows)} years inside", (0, 1), xytext=(0, 4),
                     xycoords="axes fraction", textcoords="offset points", va="bottom", fontsize=8, color="#5a6672",
                     linespacing=1.25)

@@ -10,7 +10,7 @@ doi:10.1038/s41597-019-0089-3, and Gaskin & Abel 2026; their exact denominators 
   same numbers as the numerator. Where only one destination is left the share says nothing and is not scored; a peer
   that lets nobody leave such an origin has shares of zero;
 - ``rate``: persons per inhabitant of the origin (mean of the population of 1 January of the period's first year and of
-  the year after its last), the same population on both sides.
+  the year after its last), the same population on both sides. Pearson's R of rates is decided by the smallest origins.
 
 Reconstructions from stocks run from mid-year to mid-year, reports and annual estimates by calendar years. Two windows
 are scored: ``calendar``, the sum of five calendar years (reconstructions are then compared half a year off), and
@@ -273,6 +273,25 @@ def _finish(rows: list[dict], everyone: Mapping[str, xr.DataArray]) -> pd.DataFr
     seen = {n: p.attrs.get("learned_from", OWN_LEARNED_FROM if n == OWN else "") for n, p in everyone.items()}
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.assign(learned_from=table["peer"].map(seen))
+
+
+def compare_to_own(scores: pd.DataFrame) -> pd.DataFrame:
+    """In how many sets a peer differs from ``humanflows`` by more than the luck of which corridors are compared.
+
+    Parameters
+    ----------
+    scores : from :func:`score_five_years`, of one window and part.
+
+    Returns
+    -------
+    DataFrame: peer, measure, sets (in which the difference is defined), behind, ahead (sets whose interval lies wholly
+    below, above zero). With 95% intervals one set in forty is expected on either side where there is no difference.
+    """
+    rivals = scores[scores["peer"] != OWN]
+    rows = [{"peer": peer, "measure": m, "sets": int(g[f"{m}_lower"].notna().sum()),
+             "behind": int((g[f"{m}_upper"] < 0).sum()), "ahead": int((g[f"{m}_lower"] > 0).sum())}
+            for peer, g in rivals.groupby("peer", sort=False) for m in MEASURES]
+    return pd.DataFrame(rows, columns=["peer", "measure", "sets", "behind", "ahead"])
 
 
 def kinds_of_moves(flow: xr.DataArray) -> pd.Series:
