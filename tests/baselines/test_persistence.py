@@ -145,7 +145,7 @@ def test_mean_of_corridor_against_a_loop(reports, horizon):
 
 
 def test_mean_of_corridor_refuses_what_is_ambiguous():
-    with pytest.raises(SchemaError, match="mean of corridor.*twice"):
+    with pytest.raises(SchemaError, match=r"mean of corridor.*twice"):
         predict_corridor_mean(build([(0, 2003, "FRA", "DEU", 1), (0, 2003, "FRA", "DEU", 2)]))
     with pytest.raises(SchemaError, match="horizon"):
         predict_corridor_mean(build([(0, 2003, "FRA", "DEU", 1)]), horizon="decade")
