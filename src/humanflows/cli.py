@@ -117,6 +117,12 @@ def validate(profile: Profile = "twin", settings: Setting = None) -> None:
 
 
 @app.command()
+def five_years(profile: Profile = "twin", settings: Setting = None) -> None:
+    """Score five-year flows: six methods from stocks, gravity, persistence, published estimates and ours."""
+    _pipeline("five_years", "score five-year flows", profile, settings)
+
+
+@app.command()
 def release(profile: Profile = "world", settings: Setting = None) -> None:
     """Write data/release: the files that readers of the estimates use."""
     _pipeline("release", "write release", profile, settings)

@@ -92,11 +92,16 @@ def add_reconstruction(tables: dict) -> dict:
     return {**tables, "reconstruction": pd.concat([given, own], ignore_index=True) if len(given) else own}
 
 
+# Of the baselines, those that make a table.
+_RECONSTRUCTING = tuple(f"baselines/{m}.py" for m in ("accounts", "ipf", "pseudo_bayes", "demographic_accounting",
+                                                      "reconstruct"))
+
+
 def _table_inputs(config: Config) -> dict:
     if config.profile == "twin":
-        return {"twin": config.as_dict()["twin"], "tables_code": artifacts.code_digest("twin", "baselines")}
+        return {"twin": config.as_dict()["twin"], "tables_code": artifacts.code_digest("twin", *_RECONSTRUCTING)}
     return {"sources": {name: catalogue.inputs_digest(name) for name in catalogue.SOURCES},
-            "tables_code": artifacts.code_digest("baselines")}
+            "tables_code": artifacts.code_digest(*_RECONSTRUCTING)}
 
 
 def harmonise(config: Config, *, refresh: bool = False) -> Path:
@@ -235,6 +240,30 @@ def validate(config: Config, *, refresh: bool = False) -> Path:
     return _made(target, inputs, make, config, "validate", refresh)
 
 
+def five_years(config: Config, *, refresh: bool = False) -> Path:
+    """Five-year flows by all methods against reports: ``five_year_scores.csv``, and beside it their totals."""
+    from .results import five_year
+    from .results.peers import published_peers
+
+    target = config.folder / "five_year_scores.csv"
+    inputs = {"estimates": artifacts.sha256(artifacts.require(estimates_path(config), "estimate")),
+              "panel": artifacts.sha256(panel_path(config)), "splits": artifacts.sha256(splits_path(config)),
+              **_table_inputs(config), "code": artifacts.code_digest("results", "baselines")}
+
+    def make():
+        world = config.profile == "world"
+        tables = ({k: v for s in ("undesa_ims", "wpp") for k, v in catalogue.load_source(s).items()} if world
+                  else observe_twin(simulate_twin(config), config))
+        # The v6 vintage ends in 2015: with it the period 2015-20 would be lost for all.
+        published = {n: p for n, p in published_peers(config.years, codes()).items() if " v6" not in n} if world else {}
+        made = five_year.make_tables(load_estimates(config).flow, open_panel(config), open_splits(config), tables,
+                                     published, seed=config.seed)
+        for name, table in made.items():
+            artifacts.write_text(config.folder / f"{name}.csv", table.to_csv(index=False, float_format="%.4g"))
+
+    return _made(target, inputs, make, config, "five_years", refresh)
+
+
 def read_scores(config: Config, name: str = "scores"):
     """One of the tables that ``validate`` wrote: scores, net_migration_scores, stock_scores, world_totals."""
     import pandas as pd
@@ -259,7 +288,7 @@ def release(config: Config) -> Path:
     from .results.validation import flow_cells
 
     for path, step in ((estimates_path(config), "estimate"), (scores_path(config), "validate"),
-                       (history_path(config), "train")):
+                       (config.folder / "five_year_scores.csv", "five-years"), (history_path(config), "train")):
         artifacts.require(path, step)
     started = time.perf_counter()
     estimates, panel, splits = load_estimates(config), open_panel(config), open_splits(config)
@@ -278,5 +307,5 @@ def release(config: Config) -> Path:
 
 def run_all(config: Config, *, refresh: bool = False) -> None:
     """The whole chain but the release."""
-    for step in (harmonise, train, estimate, validate):
+    for step in (harmonise, train, estimate, validate, five_years):
         step(config, refresh=refresh)

@@ -242,7 +242,7 @@ class CrossFit:
     unseen: np.ndarray        # (year, origin, destination), each corridor by the member that did not learn from it
     fold: np.ndarray          # (origin, destination), 0 on the diagonal
     reports: pd.DataFrame     # positions year, origin, destination; persons: offices' reports by residence
-    seen: xr.DataArray        # (origin, destination), what a member sees of a corridor that it learns from
+    seen: xr.DataArray        # (origin, destination), whether an office reports it; `unseen` knew of no report
     truth: xr.Dataset
 
 
@@ -268,11 +268,11 @@ def cross_fit() -> CrossFit:
     office = (panel.witness_criterion.values == "residence") & ~np.isin(panel.witness_source.values, NOT_AN_OFFICE)
     reports = pd.DataFrame({k: panel[f"flow_{k}"].values.astype(int) for k in ("year", "origin", "destination")})
     reports = reports.assign(persons=panel.flow_persons.values)[office[witness]]
-    everything = splits.assign(train=splits.fold > 0)
-    return CrossFit(members, unseen, fold, reports, what_was_seen(panel, everything), world.truth)
+    nothing = splits.assign(train=splits.fold > len(FOLDS))     # of any corridor, by the member that speaks about it
+    return CrossFit(members, unseen, fold, reports, what_was_seen(panel, nothing), world.truth)
 
 
-def corridor_intervals(fit: CrossFit, *, each: int = 4, level: float = 0.95) -> pd.DataFrame:
+def corridor_intervals(fit: CrossFit, *, each: int = 6, level: float = 0.95) -> pd.DataFrame:
     """True and estimated flows with intervals, for the largest corridors of each kind.
 
     Returns

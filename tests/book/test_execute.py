@@ -152,4 +152,5 @@ def test_a_notebook_about_the_twin_stays_simulated_under_every_profile(project):
 
 def test_lessons_and_the_recovery_are_about_the_twin():
     about = {f.stem for f in book.notebooks() if book.is_about_the_twin(f)}
-    assert about == {f.stem for f in book.notebooks() if "_lesson_" in f.stem} | {"06_recover_truth"}
+    assert about == {f.stem for f in book.notebooks() if "_lesson_" in f.stem} | {
+        "06_recover_truth", "07_reconstruct_from_stocks"}

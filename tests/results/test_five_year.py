@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from humanflows import paths
 from humanflows.errors import SchemaError
 from humanflows.results import five_year
 from humanflows.results.five_year import (
@@ -296,3 +297,26 @@ def test_moves_are_of_three_kinds(values):
 def test_kinds_need_birthplaces(truth):
     with pytest.raises(SchemaError, match="birthplace"):
         kinds_of_moves(truth.isel(year=0))
+
+
+COMMITTED = paths.RELEASE / "five_year_scores.csv"
+
+
+@pytest.mark.skipif(not COMMITTED.is_file(), reason="no five-year scores in this checkout")
+def test_the_committed_scores_are_of_the_real_world_and_fair():
+    scores = pd.read_csv(COMMITTED, keep_default_na=False, na_values=[""])
+    assert scores.columns.tolist() == list(COLUMNS)
+    assert {"undesa_imfsc", "eurostat", "statsnz", "oecd"} == set(scores["collection"])
+    groups = scores.groupby(["window", "part", *five_year.SETS])
+    assert (groups["n"].nunique() == 1).all() and (groups["peer"].nunique() == groups.size()).all()
+    assert (groups["peer"].first() == OWN).all()
+    known = scores[list(MEASURES)].to_numpy(float)
+    assert np.nanmin(known) >= -1 and np.nanmax(known) <= 1
+    for measure in MEASURES:
+        rows = scores[scores[f"{measure}_lower"].notna()]
+        assert (rows[f"{measure}_lower"] <= rows[f"{measure}_upper"]).all()
+    assert scores["learned_from"].str.len().gt(0).all()
+    # Differencing one revision twice is the same estimate: ours of 2020 and the published one are no rivals.
+    ours, theirs = (scores[scores["peer"] == p].set_index(["window", "part", *five_year.SETS])["log_count"] for p in (
+        "stock difference, drop negative, stocks of 2020", "Abel & Cohen 2023: stock difference, drop negative"))
+    assert len(theirs) == len(ours) and (ours - theirs).abs().max() < 2e-3

@@ -352,7 +352,8 @@ def correlations(observed: np.ndarray, estimated: Mapping[str, np.ndarray], corr
     labels, group = np.unique(corridor[used], return_inverse=True)
     k = len(labels)
     chosen = np.random.default_rng(seed).integers(0, k, (draws, k))
-    weight = np.stack([np.bincount(c, minlength=k) for c in chosen]).astype(np.float64)
+    weight = np.bincount((chosen + k * np.arange(draws)[:, None]).ravel(), minlength=draws * k)
+    weight = weight.reshape(draws, k).astype(np.float64)
     x = x - x.mean()                                     # centred first: the sums below then lose no digits
     columns = [np.ones_like(x), x, x * x]
     for e in peers.values():
