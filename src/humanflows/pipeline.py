@@ -240,12 +240,17 @@ def validate(config: Config, *, refresh: bool = False) -> Path:
     return _made(target, inputs, make, config, "validate", refresh)
 
 
+def five_years_path(config: Config) -> Path:
+    """Scores of five-year flows, CSV (see ``results.five_year.make_tables``)."""
+    return config.folder / "five_year_scores.csv"
+
+
 def five_years(config: Config, *, refresh: bool = False) -> Path:
     """Five-year flows by all methods against reports: ``five_year_scores.csv``, and beside it their totals."""
     from .results import five_year
     from .results.peers import published_peers
 
-    target = config.folder / "five_year_scores.csv"
+    target = five_years_path(config)
     inputs = {"estimates": artifacts.sha256(artifacts.require(estimates_path(config), "estimate")),
               "panel": artifacts.sha256(panel_path(config)), "splits": artifacts.sha256(splits_path(config)),
               **_table_inputs(config), "code": artifacts.code_digest("results", "baselines")}
@@ -288,7 +293,7 @@ def release(config: Config) -> Path:
     from .results.validation import flow_cells
 
     for path, step in ((estimates_path(config), "estimate"), (scores_path(config), "validate"),
-                       (config.folder / "five_year_scores.csv", "five-years"), (history_path(config), "train")):
+                       (five_years_path(config), "five-years"), (history_path(config), "train")):
         artifacts.require(path, step)
     started = time.perf_counter()
     estimates, panel, splits = load_estimates(config), open_panel(config), open_splits(config)
