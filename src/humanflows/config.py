@@ -180,7 +180,8 @@ class LossConfig:
     flow: float = 1.0
     change: float = 0.5          # change over time within a corridor
     total: float = 0.1           # what a witness says of a place and year over all its corridors
-    reconstruction: float = 0.2  # five-year reconstructions, mid-year to mid-year
+    reconstruction: float = 0.2  # five-year reconstructions, mid-year to mid-year; 0 leaves them out
+    reconstruction_bias: float = 0.0   # log share of five years' moves that they find, see model/witnesses.py
     onward: float = 0.0          # the world's rate of onward moves, see model/witnesses.py
     bias_ridge: float = 0.05     # shrinkage of witnesses' multiplicative biases
 

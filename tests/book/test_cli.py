@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from humanflows import cli
 from humanflows.errors import ConfigError
 
-STEPS = ("harmonise", "train", "estimate", "validate", "release")
+STEPS = ("harmonise", "train", "estimate", "validate", "five_years", "release")
 
 
 def run(*words):
@@ -29,7 +29,8 @@ def pipeline(monkeypatch):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_step_runs_with_its_profile_and_settings(pipeline, step):
-    result = run(step, "--profile", "world", "--set", "train.epochs=7", "--set", "seed=3", "--set", "train.device=cpu")
+    settings = ("train.epochs=7", "seed=3", "train.device=cpu")
+    result = run(step.replace("_", "-"), "--profile", "world", *(w for s in settings for w in ("--set", s)))
     assert result.exit_code == 0, result.output
     config = pipeline[step]
     assert (config.profile, config.seed, config.train.epochs) == ("world", 3, 7)
@@ -49,6 +50,7 @@ def test_pipeline_has_every_step_that_the_command_calls():
     (("train", "--set", "train=3", "--set", "train.epochs=3"), "both a value and a group"),
     (("harmonise", "--profile", "mars"), "use one of the profiles twin, world"),
     (("notebooks", "--only", "77"), "no notebook's name begins with '77'"),
+    (("recover", "--only", "love"), "no experiment asks 'love'"),
     (("fetch", "nothing/like/this"), "no file's path begins with"),
     (("report", "--profile", "twin", "--nonsense"), "No such option"),
 ])
@@ -79,3 +81,15 @@ def test_provenance_says_who_speaks_about_a_corridor(monkeypatch, small_panel):
     assert source in result.output and "flow during the year" in result.output
     bad = run("provenance", "ABC-XYZ", "2000", "--profile", "twin")
     assert bad.exit_code == 1 and "no corridor 'ABC-XYZ'" in bad.output and "Remedy" in bad.output
+
+
+def test_recover_runs_what_is_asked_and_writes_the_report_only_of_all(monkeypatch, tmp_path):
+    from humanflows import recovery
+
+    asked, written = [], []
+    monkeypatch.setattr(recovery, "run_experiments", lambda chosen, workers: asked.append([e.question for e in chosen]))
+    monkeypatch.setattr(recovery, "write_report", lambda chosen: written.append(len(chosen)))
+    assert run("recover", "--only", "seeds", "--only", "worlds").exit_code == 0
+    assert set(asked[0]) == {"seeds", "worlds"} and written == []
+    assert run("recover").exit_code == 0
+    assert written == [len(recovery.experiments())] == [len(asked[1])]

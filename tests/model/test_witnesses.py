@@ -351,3 +351,35 @@ def test_without_net_migration_the_term_is_absent(small_panel, everyone, corrido
              for k in ("net_migration", "net_migration_national")}
     told = made(small_panel.assign(blank), everyone, corridors).terms(plausible(small_panel))
     assert "net_migration" not in told and all(torch.isfinite(v) for v in told.values())
+
+
+# ---- reconstructions
+
+def test_reconstructions_can_be_left_out(small_panel, everyone, corridors):
+    assert "reconstruction" in made(small_panel, everyone, corridors).terms(plausible(small_panel))
+    without = made(small_panel, everyone, corridors, reconstruction=0.0)
+    other = small_panel.assign(reconstruction=small_panel.reconstruction * 7)
+    run = plausible(small_panel)
+    terms = without.terms(run)
+    assert "reconstruction" not in terms
+    assert without.loss(terms) == made(other, everyone, corridors, reconstruction=0.0).loss(terms)
+
+
+def test_the_bias_of_reconstructions_says_what_share_of_moves_they_find(small_panel, everyone, corridors):
+    run = plausible(small_panel)
+    half = consistent(small_panel, run)
+    half["reconstruction"][:] = half.reconstruction.values / 2
+    told = [float(made(half, everyone, corridors, reconstruction_bias=b).terms(run)["reconstruction"])
+            for b in (0.0, float(np.log(0.5)))]
+    assert told[0] > 0.01 and told[1] == pytest.approx(0, abs=2e-3)
+
+
+def test_our_own_reconstruction_goes_before_anothers(small_panel, everyone, corridors):
+    run = plausible(small_panel)
+    truth = consistent(small_panel, run)
+    own = truth.assign_coords(method=["humanflows|da_pb_closed"])
+    wrong = own.assign(reconstruction=own.reconstruction * 9).assign_coords(method=["abel_cohen|da_pb_closed"])
+    for both in ([own, wrong], [wrong, own]):
+        panel = own.drop_vars(["reconstruction", "method"]).assign(
+            reconstruction=xr.concat([p.reconstruction for p in both], "method"))
+        assert float(made(panel, everyone, corridors).terms(run)["reconstruction"]) == pytest.approx(0, abs=2e-3)

@@ -8,6 +8,8 @@ Errors are measured on a square-root scale, where a Poisson count has constant v
 corridor of ten persons counts as much as one of a million; each divided by the variance of the data on that scale, so
 that every term is a share of unexplained variance and weights compare.
 """
+from math import exp
+
 import numpy as np
 import torch
 import xarray as xr
@@ -138,15 +140,16 @@ class Witnesses(nn.Module):
         self.net_spread = float(self.net_root.var()) if len(self.net_root) else 1.0
 
     def _reconstruction(self, panel, corridors):
-        """Five-year reconstructions (pseudo-Bayes), mid-year to mid-year.
+        """Five-year reconstructions (pseudo-Bayes), mid-year to mid-year; ours where there are any.
 
-        They have no bias to learn: five-year transitions are at most what five years of moves add up to, and they are
-        the only witness of the level where no office reports.
+        Their bias is set, not learned: they are the only witness of the level where no office reports, and a free
+        factor would give that away.
         """
-        self.has_reconstruction = "reconstruction" in panel
+        self.has_reconstruction = "reconstruction" in panel and self.config.reconstruction > 0
         if not self.has_reconstruction:
             return
-        chosen = [k for k, m in enumerate(panel.method.values) if str(m).endswith("da_pb_closed")]
+        chosen = sorted((k for k, m in enumerate(panel.method.values) if str(m).endswith("da_pb_closed")),
+                        key=lambda k: not str(panel.method.values[k]).startswith("humanflows|"))
         self.has_reconstruction = bool(chosen)
         if not chosen:
             return
@@ -201,7 +204,7 @@ class Witnesses(nn.Module):
     def _reconstruction_term(self, run):
         flow = run.flow.reshape(len(run.flow), -1)[:, self.corridor_flat]
         sums = torch.stack([0.5 * flow[s] + flow[s + 1:s + 5].sum(0) + 0.5 * flow[s + 5] for s in self.periods])
-        sums = sums.reshape(-1).index_select(0, self.reconstruction_known)
+        sums = sums.reshape(-1).index_select(0, self.reconstruction_known) * exp(self.config.reconstruction_bias)
         root, log = self.reconstruction_spread
         return 0.5 * (((torch.sqrt(sums + 0.1) - self.reconstruction_root) ** 2).mean() / root
                       + ((torch.log1p(sums) - self.reconstruction_log) ** 2).mean() / log)
