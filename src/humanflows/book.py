@@ -341,6 +341,28 @@ def scores_part() -> str:
     return "\n".join(shown + folded)
 
 
+_ABLATED = {"r": ("R", 3), "log_r": ("log R", 3), "cpc": ("CPC", 3), "log_bias": ("log bias", 2),
+            "within_r": ("R within corridor", 2)}
+
+
+def ablation_part() -> str:
+    """What parts of the training buy, one table per set of cells, as Markdown; the protocol's own sets are open."""
+    file = artifacts.require(paths.RELEASE / "ablation.csv", "benchmarks/ablate.py")
+    table = pd.read_csv(file, keep_default_na=False, na_values=[""])
+    shown, folded = [], []
+    groups = ["collection", "side", "criterion", "horizon"]
+    for keys, group in table.groupby(groups, sort=False, dropna=False):
+        title = ", ".join(str(k).replace("_", " ") for k in keys if k == k and k)
+        rows = [{"run": row["run"], **{c: _score(row[c], d) for c, (_, d) in _ABLATED.items()}}
+                for _, row in group.iterrows()]
+        part = markdown_table(rows, {"run": "training", **{c: head for c, (head, _) in _ABLATED.items()}})
+        if set(keys) >= _FIRST or keys[0] == "wpp":
+            shown.append(f"**{title}**\n\n{part}")
+        else:
+            folded.append(f"````{{dropdown}} {title}\n{part}\n````\n")
+    return "\n".join(shown + folded)
+
+
 def _score(value, decimals: int) -> str:
     if isinstance(value, str) or value != value:
         return value if isinstance(value, str) else "–"
@@ -438,7 +460,7 @@ def numbers_part(profile: str = "twin") -> str:
         else:
             text = (paths.ROOT / f"{entry}.md").read_text(encoding="utf-8")
             title = text.partition("\n")[0]
-            parts = {"release_banner", "scores"} & set(_GENERATED.findall(text))
+            parts = {"release_banner", "scores", "ablation"} & set(_GENERATED.findall(text))
             shows_release = parts or facts & set(used_facts(text))
             kind = kinds[release_profile()] if shows_release else "no estimates"
             made = "the release" if shows_release else ""
@@ -457,7 +479,7 @@ def _release_facts() -> list[str]:
 
 
 def _parts(profile: str) -> dict[str, Callable[[], str]]:
-    return {"title_figure": title_figure, "sources": sources_part, "scores": scores_part,
+    return {"title_figure": title_figure, "sources": sources_part, "scores": scores_part, "ablation": ablation_part,
             "numbers": lambda: numbers_part(profile),
             "release_banner": _banner_of_release, "build_report": lambda: build_report(profile)}
 
