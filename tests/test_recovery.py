@@ -152,7 +152,7 @@ def test_a_report_before_the_experiments_says_what_to_run(tmp_path, monkeypatch)
 
 # ---- what is committed
 
-def test_the_committed_report_is_complete_and_of_this_code():
+def test_the_committed_report_is_complete_and_of_this_world():
     scores = recovery.read_report("scores")
     assert set(scores.experiment) == {e.name for e in experiments()}
     manifest = artifacts.read_manifest(paths.RECOVERY / "scores.csv")
