@@ -63,6 +63,9 @@ RECONSTRUCTION = pa.DataFrameSchema({
     "origin": _CODE, "destination": _CODE, "persons": _COUNT,
 }, strict=True, ordered=False)
 
+# Source and method, as in a panel, of the five-year flows that we make ourselves from stocks, births and deaths.
+OWN_RECONSTRUCTION = "humanflows|da_pb_closed"
+
 TABLES = {"stock": STOCK, "flow": FLOW, "territory_year": TERRITORY_YEAR, "pair": PAIR, "pair_year": PAIR_YEAR,
           "reconstruction": RECONSTRUCTION}
 
@@ -82,12 +85,15 @@ VARIABLES: dict[str, dict] = {
     "gdp_growth": dict(unit="percent", long_name="annual growth of GDP", signed=True),
     "conflict_deaths": dict(unit="persons", long_name="deaths in armed conflict during the year"),
     "eu_member": dict(unit="1", long_name="member of the European Union"),
+    "democracy": dict(unit="1", long_name="electoral democracy index, 0 to 1"),
+    "liberal_democracy": dict(unit="1", long_name="liberal democracy index (liberties and courts too), 0 to 1"),
     # pair
     "distance": dict(unit="km", long_name="population-weighted harmonic distance"),
     "common_language": dict(unit="1", long_name="common spoken language index"),
     "colonial_tie": dict(unit="1", long_name="origin was ever a colony of destination"),
     "religious_similarity": dict(unit="1", long_name="religious similarity"),
     "contiguity": dict(unit="1", long_name="common land border"),
+    "visa_ease": dict(unit="1", long_name="ease of entry with the passport of origin, 0 (none) to 1 (visa free)"),
     # pair_year
     "trade": dict(unit="current US$", long_name="goods exported from origin to destination"),
     "displaced_stock": dict(unit="persons", long_name="refugees, asylum seekers and others in need of protection from "

@@ -155,6 +155,25 @@ def test_series_are_carried_forward_and_flagged_never_backward(panel):
     assert [STATUS[s] for s in status[:3, CHE]] == ["missing", "missing", "reported"]
 
 
+def test_democracy_and_visas_enter_where_a_source_tells_them(tables, panel):
+    assert not {"democracy", "democracy_status", "liberal_democracy", "visa_ease"} & set(panel.data_vars)
+    series = pd.DataFrame(territory_rows("democracy", "vdem", {("AUT", 1991): 0.8, ("AUT", 1992): 0.9}, "estimated"),
+                          columns=list(TABLES["territory_year"].columns))
+    pairs = pd.DataFrame([("visa", "visa_ease", "AUT", "BEL", 1.0)], columns=list(TABLES["pair"].columns))
+    more = {**tables, "territory_year": pd.concat([tables["territory_year"], series], ignore_index=True),
+            "pair": pd.concat([tables["pair"], pairs], ignore_index=True)}
+    told = harmonise(more, PLACES, YEARS)
+    assert told.democracy.dims == ("year", "residence") and "liberal_democracy" not in told
+    assert np.isnan(told.democracy.values[0, AUT]) and np.isnan(told.democracy.values[:, BEL]).all()
+    assert told.democracy.values[1, AUT] == 0.8 and (told.democracy.values[2:, AUT] == 0.9).all()
+    assert [STATUS[s] for s in told.democracy_status.values[:4, AUT]] == ["missing", "estimated", "estimated",
+                                                                          "carried_forward"]
+    assert told.visa_ease.dims == ("origin", "destination") and told.visa_ease.values[AUT, BEL] == 1
+    assert int(np.isfinite(told.visa_ease).sum()) == 1
+    assert "visa" in told.attrs["source"].split(", ") and told.visa_ease.attrs["source"] == "visa"
+    xr.testing.assert_identical(told[list(panel.data_vars)].drop_attrs(deep=False), panel.drop_attrs(deep=False))
+
+
 def test_witnesses_of_net_migration_are_not_carried(panel):
     national = panel.net_migration_national
     assert int(np.isfinite(national).sum()) == 1

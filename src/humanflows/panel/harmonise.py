@@ -19,10 +19,13 @@ from ..errors import InputError, SchemaError
 from ..schema import STATUS, VARIABLES
 
 SERIES = ("births", "deaths", "population_change", "population_midyear", "net_migration", "net_migration_national",
-          "life_expectancy", "gdp_per_capita", "gdp", "gdp_growth", "conflict_deaths", "eu_member")
-CARRIED = ("life_expectancy", "gdp_per_capita", "gdp", "gdp_growth", "conflict_deaths", "eu_member")
+          "life_expectancy", "gdp_per_capita", "gdp", "gdp_growth", "conflict_deaths", "eu_member", "democracy",
+          "liberal_democracy")
+CARRIED = ("life_expectancy", "gdp_per_capita", "gdp", "gdp_growth", "conflict_deaths", "eu_member", "democracy",
+           "liberal_democracy")
 REQUIRED = ("births", "deaths", "net_migration")  # without these the bookkeeping has no known part
-PAIRS = ("distance", "common_language", "colonial_tie", "religious_similarity", "contiguity")
+PAIRS = ("distance", "common_language", "colonial_tie", "religious_similarity", "contiguity", "visa_ease")
+OPTIONAL = ("democracy", "liberal_democracy", "visa_ease")  # left out of a panel of which no source tells them
 PAIR_SERIES = ("displaced_stock", "displaced_flow", "trade")
 FLOW_KEYS = ("source", "reporter", "side", "criterion", "flow_type")
 
@@ -95,6 +98,8 @@ def _territory_series(frame, territories, years, about) -> dict:
     out = {}
     for variable in SERIES:
         rows = frame[(frame.variable == variable) & (frame.status != "missing")]
+        if rows.empty and variable in OPTIONAL:
+            continue
         values = np.full((len(years), len(territories)), np.nan)
         status = np.full(values.shape, STATUS.index("missing"), np.int8)
         y, t = _positions(rows.year, years), _positions(rows.territory, territories)
@@ -208,6 +213,8 @@ def _pairs(frame, territories, about) -> dict:
     out = {}
     for variable in PAIRS:
         rows = frame[frame.variable == variable]
+        if rows.empty and variable in OPTIONAL:
+            continue
         values = np.full((len(territories),) * 2, np.nan)
         o, d = _positions(rows.origin, territories), _positions(rows.destination, territories)
         keep = (o >= 0) & (d >= 0)

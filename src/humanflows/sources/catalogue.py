@@ -141,6 +141,27 @@ SOURCES: dict[str, Source] = {s.name: s for s in (
            _in_order("eu.nc"), "facts", "1 in every year in which the state was a member, from the year of accession.",
            "0 or 1", "1990–2023; 2024 carried forward", 1990, 2024, "All 231 territories.",
            f"CEPII, Gravity database. {_HARMONISED}"),
+    Source("vdem", "Indices of democracy", "V-Dem Institute, University of Gothenburg", ("extras/vdem_simple.rda",),
+           "territory_year", "vdem:read_vdem", _in_order("vdem_simple.rda"), "V-Dem terms, with attribution",
+           "Electoral democracy (free and fair elections, suffrage, freedom of association and of expression) and "
+           "liberal democracy (that, and personal liberties, courts and parliaments that bind the government), as "
+           "experts judge them; central estimates for the year. No index of repression alone is in this extract.",
+           "index, 0 to 1", "V-Dem 1789–2024", 1985, 2024,
+           "175 territories; most dependencies and many small states are not judged; Palestine is the West Bank. "
+           "Successor states take the index of the state that governed them before their own begins.",
+           "Coppedge et al. (2025). V-Dem Country-Year Dataset. Varieties of Democracy Project. R package "
+           "democracyData.", cost=2),
+    Source("visa", "Visa requirements, Passport Index", "Passport Index; Ilya Ilyankou",
+           ("extras/passport-index-tidy-iso3.csv",), "pair", "visa:read_visa",
+           _in_order("passport-index-tidy-iso3.csv"), "MIT",
+           "What a visitor with the passport of the origin needs at the destination, as a rank: 1 visa free without a "
+           "stated limit (freedom of movement among them), 0.75 visa free for a number of days or with an electronic "
+           "authorisation, 0.5 visa on arrival or online, 0.25 visa required beforehand, 0 no admission.",
+           "rank, 0 to 1", "January 2025", None, None,
+           "197 territories with a passport of their own. One snapshot of January 2025, used for every year: it knows "
+           "of agreements and of conflicts that earlier years could not.",
+           "Ilyankou (2025). Passport Index Dataset, https://github.com/ilyankou/passport-index-dataset; after "
+           "https://www.passportindex.org."),
     Source("national_net_migration", "Net migration, national statistics", "national statistical offices",
            (f"{_INPUTS}National_statistics.nc",), "territory_year",
            "national_net_migration:read_national_net_migration", _in_order("National_statistics.nc"),
