@@ -1,4 +1,4 @@
-"""Seconds for one training epoch and peak memory at world scale.
+"""Seconds for one step on corridors' histories, for one epoch of the effects, and peak memory, at world scale.
 
 Uses the world's panel where it has been made, otherwise a random one of the same size, so that it needs no source
 file. Run it on a quiet machine, from the root of the repository:
@@ -25,6 +25,7 @@ def arguments(given=None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=10, help="epochs, the first of which compiles; at least 2")
+    parser.add_argument("--steps", type=int, default=20, help="steps of the cell of either kind; at least 2")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of PyTorch")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True, help="use torch.compile")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
@@ -34,8 +35,8 @@ def arguments(given=None) -> argparse.Namespace:
     parser.add_argument("--territories", type=int, default=231, help="size of the random panel")
     parser.add_argument("--output", type=Path, default=RESULTS / "epoch.json")
     options = parser.parse_args(given)
-    if options.epochs < 2:
-        parser.error("at least 2 epochs: the first one includes compilation and is counted apart")
+    if min(options.epochs, options.steps) < 2:
+        parser.error("at least 2 epochs and 2 steps: the first epoch includes compilation and is counted apart")
     return options
 
 
@@ -141,42 +142,56 @@ def peak_gib() -> float:
 
 
 def main(given=None) -> dict:
-    """Train for a few epochs and report."""
+    """Train for a few steps and epochs and report."""
     options = arguments(given)
     about = machine()
     import torch
 
     torch.set_num_threads(options.threads)
     from humanflows.config import load_config
+    from humanflows.model import histories
     from humanflows.model import train as training
 
     config = load_config("world")
     config = replace(config, train=replace(
-        config.train, epochs=options.epochs, compile=options.compile, precision=options.precision,
-        device=options.device, patience=10**9, validate_every=10**9))
+        config.train, year_steps=options.steps, history_steps=options.steps, epochs=options.epochs,
+        compile=options.compile, precision=options.precision, device=options.device, patience=10**9,
+        validate_every=10**9))
     panel, splits, which = get_panel(options, config)
     before = peak_gib()
-    stamps = []
-    forward = training.FlowModel.forward
+    # A step, or an epoch, is the time from one call of these to the next.
+    watched = {"year": (histories.Histories, "loss_of_years"), "history": (histories.Histories, "loss_of_histories"),
+               "covariates": (training.FlowModel, "read_covariates"), "epoch": (training.FlowModel, "forward")}
+    originals = {name: getattr(*place) for name, place in watched.items()}
+    stamps = {name: [] for name in watched}
 
-    def timed(self, *inputs):
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        stamps.append(time.perf_counter())      # an epoch is the time from one forward pass to the next
-        return forward(self, *inputs)
+    def timed(name):
+        def call(*inputs):
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            stamps[name].append(time.perf_counter())
+            return originals[name](*inputs)
+        return call
 
-    training.FlowModel.forward = timed
+    for name, place in watched.items():
+        setattr(*place, timed(name))
     try:
         member = training.fit_member(panel, splits, config, progress=False)
     finally:
-        training.FlowModel.forward = forward
-    stamps.append(time.perf_counter())
-    epochs = [b - a for a, b in pairwise(stamps)]
+        for name, place in watched.items():
+            setattr(*place, originals[name])
+    stamps["epoch"].append(time.perf_counter())
+    stamps["year"].append(stamps["history"][0])
+    stamps["history"].append(stamps["covariates"][0])
+    years, courses, epochs = ([b - a for a, b in pairwise(stamps[name])] for name in ("year", "history", "epoch"))
     result = {
         "panel": which, "territories": panel.sizes["residence"], "years": panel.sizes["year"],
-        "observations": panel.sizes["observation"], "often_visited_pairs": len(member.model.often_flat),
-        "epochs": options.epochs, "threads": options.threads, "compile": options.compile,
+        "observations": panel.sizes["observation"], "pairs_with_effects": len(member.model.direction),
+        "epochs": options.epochs, "steps": options.steps, "threads": options.threads, "compile": options.compile,
         "precision": options.precision, "device": training.choose_device(options.device).type,
+        "seconds_per_year_step": round(statistics.median(years), 4),
+        "seconds_per_history_step": round(statistics.median(courses), 4),
+        "seconds_read_covariates": round(stamps["epoch"][0] - stamps["covariates"][0], 3),
         "seconds_first_epoch": round(epochs[0], 3), "seconds_per_epoch": round(statistics.median(epochs[1:]), 4),
         "seconds_per_epoch_all": [round(e, 4) for e in epochs[1:]],
         "peak_gib": round(peak_gib(), 3), "peak_gib_before_training": round(before, 3), "machine": about}

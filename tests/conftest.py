@@ -24,7 +24,8 @@ def small_config() -> Config:
     return Config(
         last_year=2003, twin=TwinConfig(territories=9, reporters=6, people=TwinPeopleConfig(burn_in=15)),
         split=SplitConfig(validation_share=0.2), model=ModelConfig(hidden=8, width=24, embedding=4),
-        train=TrainConfig(epochs=4, validate_every=1, checkpoint_every=2, compile=False, device="cpu"))
+        train=TrainConfig(year_steps=40, history_steps=8, epochs=4, validate_every=1, checkpoint_every=2, compile=False,
+                          device="cpu"))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from humanflows.recovery import WITHOUT, Experiment, experiments, prepare, run_e
 from humanflows.results.recovery import QUANTITIES
 
 SMALL = {"twin": {"territories": 8, "reporters": 3, "people": {"burn_in": 10}}, "last_year": 2003,
-         "train": {"epochs": 3, "validate_every": 1}, "model": {"hidden": 4, "width": 8, "embedding": 2}}
+         "train": {"year_steps": 3, "history_steps": 2, "epochs": 3, "validate_every": 1},
+         "model": {"hidden": 4, "width": 8, "embedding": 2}}
 
 
 def small(name, without=None, **twin) -> Experiment:

@@ -12,6 +12,8 @@ from . import paths
 from .errors import ConfigError
 
 PROFILES = ("twin", "world")
+PRECISIONS = ("float32", "bfloat16")
+LIKELIHOODS = ("squared_log", "student", "negative_binomial")   # of reports, see model/witnesses.py
 
 
 def _slider(default, low, high, unit: str, meaning: str):
@@ -170,28 +172,55 @@ class ModelConfig:
     embedding: int = 8
 
 
+def _check(config, fits, problem: str, remedy: str, keys=None) -> None:
+    """Refuse the first value that does not fit; of all fields, or of those named."""
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if (keys is None or f.name in keys) and not fits(value):
+            raise ConfigError(type(config).__name__, f"{f.name} is {value!r}, {problem}", remedy, key=f.name)
+
+
 @dataclass(frozen=True)
 class LossConfig:
     """Weights of what the model is asked to agree with; each term is a mean over its observations."""
 
-    stock: float = 1.0
+    stock: float = 0.5
     stock_difference: float = 1.0
-    net_migration: float = 1.0
+    net_migration: float = 1.5
     flow: float = 1.0
-    change: float = 0.5          # change over time within a corridor
-    total: float = 0.1           # what a witness says of a place and year over all its corridors
-    reconstruction: float = 0.2  # five-year reconstructions, mid-year to mid-year; 0 leaves them out
+    change: float = 0.3          # change over time within a corridor
+    total: float = 0.2           # what a witness says of a place and year over all its corridors
+    reconstruction: float = 0.05 # five-year reconstructions, mid-year to mid-year; 0 leaves them out
     reconstruction_bias: float = 0.0   # log share of five years' moves that they find, see model/witnesses.py
-    onward: float = 0.0          # the world's rate of onward moves, see model/witnesses.py
-    bias_ridge: float = 0.05     # shrinkage of witnesses' multiplicative biases
+    onward: float = 0.02         # the world's rate of onward moves, see model/witnesses.py
+    censored: float = 0.02       # corridors that a source leaves out because few moved; 0 ignores them
+    likelihood: str = "squared_log"   # of reports; or "student", or "negative_binomial"
+    root: float = 0.05           # squared errors of square roots beside it: large corridors
+    bias_ridge: float = 0.5      # shrinkage of witnesses' multiplicative biases
+    pair_ridge: float = 0.05     # shrinkage of the lasting effects of pairs
+    wave_ridge: float = 0.1      # shrinkage of the waves of corridors between two counts of stocks
+    turnover_ridge: float = 1.0  # shrinkage of the years in which more people than usual move to and from a place
+    balance_ridge: float = 0.01  # shrinkage of the years in which more come, and fewer leave, than usual
+
+    def __post_init__(self):
+        """Raise ConfigError for an unknown likelihood or a negative weight or ridge."""
+        _check(self, lambda v: v in LIKELIHOODS, "which is no likelihood", f"use one of {', '.join(LIKELIHOODS)}",
+               ("likelihood",))
+        _check(self, lambda v: v >= 0, "below 0: it would reward errors", "use 0 to leave the term out, or more",
+               {f.name for f in dataclasses.fields(self)} - {"likelihood", "reconstruction_bias"})
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """Optimisation of one member."""
 
-    epochs: int = 500
-    learning_rate: float = 4e-3
+    year_steps: int = 2500       # of the cell on single years of corridors, see model/histories.py
+    year_batch: int = 2048       # reports in such a step
+    history_steps: int = 600     # of the cell on whole histories of corridors
+    history_batch: int = 256     # corridors in such a step
+    cell_rate: float = 8e-3      # of the cell on single years; on histories half of it
+    epochs: int = 120            # of the effects, all data together
+    learning_rate: float = 0.03
     clip: float = 1.0            # gradient norm
     patience: int = 150          # epochs without improvement on the validation corridors
     checkpoint_every: int = 25
@@ -199,6 +228,17 @@ class TrainConfig:
     compile: bool = True         # torch.compile of one year's step
     precision: str = "float32"   # or "bfloat16" (autocast)
     device: str = "auto"
+
+    def __post_init__(self):
+        """Raise ConfigError for a number of steps, epochs or reports, or a rate, that no training can have."""
+        _check(self, lambda v: v >= 0, "below 0", "use 0 or more",
+               ("year_steps", "history_steps", "epochs", "patience"))
+        _check(self, lambda v: v >= 1, "below 1", "use 1 or more",
+               ("year_batch", "history_batch", "checkpoint_every", "validate_every"))
+        _check(self, lambda v: v > 0, "not above 0", "use a positive number",
+               ("cell_rate", "learning_rate", "clip"))
+        _check(self, lambda v: v in PRECISIONS, "which is no precision", f"use one of {', '.join(PRECISIONS)}",
+               ("precision",))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from humanflows.panel.features import PANDEMIC, QUIET, active_pairs, build_features
+from humanflows.schema import OWN_RECONSTRUCTION
 
 TABLES = ("unilateral", "static", "dynamic")
 
@@ -60,8 +61,10 @@ def test_no_reported_flow_enters(features, small_panel):
     other["flow_persons"][:] = rng.integers(0, 10**6, other.sizes["observation"])
     for name in ("year", "origin", "destination", "witness"):
         other[f"flow_{name}"][:] = rng.permutation(other[f"flow_{name}"].values)
-    other["reconstruction"][:] = rng.integers(0, 10**6, other.reconstruction.shape)
-    without = small_panel.drop_vars(["reconstruction"]).drop_dims(["observation", "witness"])
+    # Others' reconstructions may rest on reports. Our own is made from stocks alone, and is a feature.
+    theirs = other.method.values.astype(str) != OWN_RECONSTRUCTION
+    other["reconstruction"][theirs] = rng.integers(0, 10**6, other.reconstruction[theirs].shape)
+    without = small_panel.drop_dims(["observation", "witness"])
     for panel in (other, without):
         again = build_features(panel)
         for f in fields(features):
@@ -73,7 +76,7 @@ def test_each_covariate_enters(features, small_panel):
     rng = np.random.default_rng(0)
     for name, table in (("gdp_per_capita", "unilateral"), ("net_migration", "unilateral"), ("distance", "static"),
                         ("colonial_tie", "static"), ("trade", "dynamic"), ("displaced_stock", "dynamic"),
-                        ("displaced_flow", "dynamic")):
+                        ("displaced_flow", "dynamic"), ("reconstruction", "dynamic")):
         other = small_panel.copy(deep=True)
         other[name][:] = rng.uniform(1, 9, other[name].shape)
         assert not np.array_equal(getattr(build_features(other), table), getattr(features, table)), name
@@ -113,6 +116,43 @@ def test_refugees_of_the_last_year_are_known_in_this_one(features, small_panel):
     shown = column(features, "dynamic", "log_displaced")
     np.testing.assert_allclose(shown[0], np.log1p(small_panel.displaced_before.values) / 5, rtol=1e-5)
     np.testing.assert_allclose(shown[1:], np.log1p(small_panel.displaced_stock.values[:-1]) / 5, rtol=1e-5)
+
+
+def test_democracy_and_visas_are_features_only_where_the_panel_tells_them(features, small_panel):
+    n = small_panel.sizes["residence"]
+    rng = np.random.default_rng(0)
+    democracy, ease = rng.random((small_panel.sizes["year"], n)), rng.integers(0, 5, (n, n)) / 4
+    democracy[:, 2] = np.nan
+    ease[1, :] = ease[:, 1] = np.nan
+    np.fill_diagonal(ease, np.nan)
+    place = ("year", "residence")
+    told = small_panel.assign(democracy=(place, democracy), liberal_democracy=(place, democracy / 2),
+                              visa_ease=(("origin", "destination"), ease))
+    seen = build_features(told)
+    assert set(seen.unilateral_names) - set(features.unilateral_names) == {
+        "democracy", "liberal_democracy", "democracy_missing"}
+    assert set(seen.static_names) - set(features.static_names) == {"visa_ease", "visa_ease_back", "visa_missing"}
+    assert seen.dynamic_names == features.dynamic_names
+    shown, flag = (column(seen, "unilateral", f) for f in ("democracy", "democracy_missing"))
+    assert (flag[:, 2] == 1).all() and flag.sum() == len(flag) and (shown[:, 2] == 0).all()
+    others = np.delete(shown, 2, axis=1)
+    assert abs(others.mean()) < 1e-5 and others.std() == pytest.approx(1, abs=1e-5)
+    forth, back, unknown = (column(seen, "static", f) for f in ("visa_ease", "visa_ease_back", "visa_missing"))
+    assert np.array_equal(back, forth.T) and not np.array_equal(back, forth)
+    assert (np.corrcoef(forth[~np.isnan(ease)], ease[~np.isnan(ease)])[0, 1]) > 0.999999
+    off = ~np.eye(n, dtype=bool)
+    assert np.array_equal(unknown[off] == 1, np.isnan(ease)[off]) and not unknown.diagonal().any()
+    for name in features.unilateral_names:   # the others are as they were
+        assert np.array_equal(column(seen, "unilateral", name), column(features, "unilateral", name)), name
+    # Variables without any value are as good as none.
+    silent = build_features(told.assign({v: told[v] * np.nan for v in ("democracy", "liberal_democracy", "visa_ease")}))
+    for f in fields(features):
+        assert np.array_equal(getattr(silent, f.name), getattr(features, f.name)), f.name
+
+
+def test_a_simulated_world_tells_neither(features, small_panel):
+    named = {*small_panel.data_vars, *features.unilateral_names, *features.static_names}
+    assert not [name for name in named if "democracy" in name or "visa" in name]
 
 
 def test_calendar_features(small_panel):

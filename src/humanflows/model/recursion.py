@@ -1,4 +1,10 @@
-"""The factorised recurrent stock–flow network: hazards from the cell, bookkeeping from accounting, year after year."""
+"""The factorised stock–flow recursion: hazards from the cell and its effects, bookkeeping from accounting, by years.
+
+A log-hazard has two parts. The systematic one is what the recurrent cell says from covariates (network.py, trained by
+histories.py). The other is a set of effects, shrunk towards none (witnesses.effect_penalty), that bring what covariates
+do not know: that a pair has a tie or a direction more than expected, that a corridor runs high between two counts of
+stocks, that in one year more people than usual move to or from a territory.
+"""
 from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
@@ -13,7 +19,8 @@ from ..panel.features import Features
 from . import accounting
 from .network import PairCell
 
-BLOCK = 9  # years between two visits of the cell to a pair that never holds a stock (see features.active_pairs)
+ONWARD_START = 1.0    # log of how much more than natives the foreign-born of a territory tend to move on
+AFFINITY_START = 0.5  # share of a birthplace's particular leaning to a destination that those who moved elsewhere keep
 
 
 class Trajectory(NamedTuple):
@@ -26,55 +33,72 @@ class Trajectory(NamedTuple):
 
 
 class FlowModel(nn.Module):
-    """Cell, features, initial stock and demography of one panel.
+    """Cell, effects, features, initial stock and demography of one panel.
 
-    Everything but the cell's weights is a buffer that is not saved: weights alone, with the panel, restore the model.
+    Everything but the weights and effects is a buffer that is not saved: these alone, with the panel, restore the
+    model.
+
+    Parameters
+    ----------
+    features, panel : what the cell reads, and the demography.
+    config : sizes.
+    reported : [origin, destination] bool, pairs with a report to learn from. Only their natives have a lasting effect
+        of their own, and only they teach the ties: where nobody reports, stocks and reconstructions would decide about
+        both, and measured on unseen corridors they decide badly. Returns may differ everywhere: stocks ask for it.
     """
 
-    def __init__(self, features: Features, panel: xr.Dataset, config: ModelConfig):
+    def __init__(self, features: Features, panel: xr.Dataset, config: ModelConfig, reported: np.ndarray):
         super().__init__()
         n, years = panel.sizes["residence"], panel.sizes["year"]
         self.n, self.years = n, years
         self.account = accounting.step  # training may put a compiled one in its place
-        pair_features = features.static.shape[-1] + features.dynamic.shape[-1] + 2
-        self.cell = PairCell(features.unilateral.shape[-1], pair_features, n,
+        self.cell = PairCell(features.unilateral.shape[-1], features.static.shape[-1] + features.dynamic.shape[-1], n,
                              hidden=config.hidden, width=config.width, embedding=config.embedding)
+        self.onward_level = nn.Parameter(torch.tensor(ONWARD_START))
+        self.affinity_slope = nn.Parameter(torch.tensor(AFFINITY_START))
+        # Of pairs: a tie between two territories (natives leaving and migrants returning, both directions) and an
+        # effect of the direction (natives, returns, onward moves).
+        pairs = int(features.active.sum())
+        self.tie = nn.Parameter(torch.zeros(pairs // 2))
+        self.direction = nn.Parameter(torch.zeros(pairs, 3))
+        # Of times: a wave of a corridor between two counts of stocks (natives leave more often and return less); a year
+        # in which more people than usual move to and from a territory (turnover), or to it and not from it (balance).
+        # Net migration tells of the balance alone, so the two are apart.
+        self.wave_share = _shares_of_periods(panel)
+        self.wave = nn.Parameter(torch.zeros(self.wave_share.shape[1], pairs))
+        self.turnover = nn.Parameter(torch.zeros(years, n))
+        self.balance = nn.Parameter(torch.zeros(years, n))
 
-        # What features do not say about a pair: a tie between two territories (native and back hazards of both
-        # directions) and an effect of the direction (native, back, onward). Shrunk by witnesses.EFFECT_RIDGE.
-        off = ~np.eye(n, dtype=bool)
-        self.tie = nn.Parameter(torch.zeros(int(features.active.sum()) // 2))
-        self.direction = nn.Parameter(torch.zeros(int(features.active.sum()), 3))
-        often, seldom = (np.flatnonzero(off & chosen) for chosen in (features.active, ~features.active))
-        diagonal = np.arange(n) * (n + 1)
-        buffers = {
-            "unilateral": features.unilateral,
+        flat = np.flatnonzero(features.active)
+        everywhere = np.full(n * n, pairs)   # a pair without effects reads a row of zeros
+        everywhere[flat] = np.arange(pairs)
+        for name, value in {
+            "unilateral": features.unilateral, "static": features.static, "dynamic": features.dynamic,
             "births": panel.births.values.astype(np.float32),
             "death_rate": (panel.deaths.values / panel.population.values[:-1]).astype(np.float32),
             "stock_initial": panel.stock_initial.values.astype(np.float32),
-            # hazards come as [often; seldom; diagonal] rows and go back to their cells by this permutation
-            "diagonal": ~off,
-            "tie_of": _unordered(often, n),
-            "place": np.argsort(np.concatenate([often, seldom, diagonal])),
-            "diagonal_hazards": np.zeros((n, 4), np.float32),
-        }
-        for kind, flat, chosen in (("often", often, slice(None)), ("seldom", seldom, slice(BLOCK // 2, None, BLOCK))):
-            a, b = np.divmod(flat, n)
-            dynamic = features.dynamic[chosen].reshape(-1, n * n, features.dynamic.shape[-1])
-            if kind == "seldom" and len(dynamic) < -(-years // BLOCK):
-                dynamic = np.concatenate([dynamic, features.dynamic[-1:].reshape(1, n * n, -1)])
-            static = np.broadcast_to(features.static.reshape(n * n, -1)[flat], (len(dynamic), len(flat),
-                                                                               features.static.shape[-1]))
-            buffers |= {f"{kind}_origin": a, f"{kind}_destination": b, f"{kind}_flat": flat, f"{kind}_back": b * n + a,
-                        f"{kind}_pair": np.concatenate([static, dynamic[:, flat]], -1)}
-        for name, value in buffers.items():
+            "reported": reported.reshape(-1)[flat].astype(np.float32),
+            "diagonal": np.eye(n, dtype=bool), "place": everywhere, "tie_of": _unordered(flat, n),
+            "reverse": np.searchsorted(flat, flat % n * n + flat // n),
+        }.items():
             self.register_buffer(name, torch.as_tensor(np.ascontiguousarray(value)), persistent=False)
+        self.register_buffer("systematic", None, persistent=False)
 
-    def forward(self, unilateral: Tensor | None = None) -> Trajectory:
-        """Run all years. ``unilateral`` replaces the features of territories (to hide some during training)."""
-        unilateral = self.unilateral if unilateral is None else unilateral
+    @torch.no_grad()
+    def read_covariates(self) -> Tensor:
+        """Let the cell read all pairs and years, and keep what it says: log-hazards [Y, origin, destination, 2]."""
+        said = []
+        everyone = torch.arange(self.n, device=self.births.device)
+        for a in range(self.n):   # by origin, so that memory stays small
+            pair = torch.cat([self.static[a].expand(self.years, -1, -1), self.dynamic[:, a]], 2)
+            said.append(self.cell(self.unilateral, pair, torch.full_like(everyone, a), everyone))
+        self.systematic = torch.stack(said, 1)
+        return self.systematic
+
+    def forward(self) -> Trajectory:
+        """Run all years from the initial stock."""
         flows, arrivals, departures, stocks = [], [], [], [self.stock_initial]
-        for t, hazards in self._years(unilateral, lambda: stocks[-1]):
+        for t, hazards in self._years():
             step = self.account(stocks[-1], hazards, self.births[t], self.death_rate[t], self.diagonal)
             flows.append(step.flow)
             arrivals.append(step.arrivals)
@@ -101,41 +125,46 @@ class FlowModel(nn.Module):
     @torch.no_grad()
     def walk(self) -> Iterator[tuple[Tensor, accounting.Hazards]]:
         """Stock on 1 January and log-hazards (see `year`) of every year in order."""
-        stocks = [self.stock_initial]
-        for t, hazards in self._years(self.unilateral, lambda: stocks[-1]):
-            yield stocks[-1], hazards
-            stocks.append(self.account(stocks[-1], hazards, self.births[t], self.death_rate[t],
-                                       self.diagonal).stock_next)
+        stock = self.stock_initial
+        for t, hazards in self._years():
+            yield stock, hazards
+            stock = self.account(stock, hazards, self.births[t], self.death_rate[t], self.diagonal).stock_next
 
-    def _years(self, unilateral, current):
-        """Yield (year position, hazards) in order; ``current()`` gives the stock on 1 January of that year."""
-        often = torch.zeros(len(self.often_flat), self.cell.hidden, device=self.births.device)
-        seldom = torch.zeros(len(self.seldom_flat), self.cell.hidden, device=self.births.device)
+    def _years(self) -> Iterator[tuple[int, accounting.Hazards]]:
+        """Yield (year position, hazards) in order."""
+        if self.systematic is None:
+            self.read_covariates()
         tie = self.tie.index_select(0, self.tie_of)
-        effects = torch.stack([tie + self.direction[:, 0], tie + self.direction[:, 1], self.direction[:, 2],
-                               torch.zeros_like(tie)], 1)
+        tie = torch.where(self.reported > 0, tie, tie.detach())
+        none = torch.zeros_like(tie)
+        lasting = torch.stack([tie + self.reported * self.direction[:, 0], tie + self.direction[:, 1],
+                               self.reported * self.direction[:, 2]], 1)
         for t in range(self.years):
-            tables = self.cell.territories(unilateral[t])
-            log_stock = torch.log1p(current()).reshape(-1, 1) / 5
-            if t % BLOCK == 0 and len(seldom):
-                quiet, seldom = self._visit("seldom", t // BLOCK, tables, log_stock, seldom)
-            elif t == 0:
-                quiet = self.diagonal_hazards[:0]
-            lively, often = self._visit("often", t, tables, log_stock, often)
-            lively = lively + effects
-            rows = torch.cat([lively, quiet, self.diagonal_hazards]).index_select(0, self.place)
-            yield t, accounting.Hazards(*rows.reshape(self.n, self.n, 4).unbind(-1))
-
-    def _visit(self, kind, position, tables, log_stock, memory):
-        get = lambda name: getattr(self, f"{kind}_{name}")  # noqa: E731
-        # index_select, not [...]: its gradient is an ordered sum of rows, faster and the same in every run
-        stocks = torch.cat([log_stock.index_select(0, get("flat")), log_stock.index_select(0, get("back"))], 1)
-        origin, destination = tables
-        return self.cell(origin.index_select(0, get("origin")), destination.index_select(0, get("destination")),
-                         get("pair")[position], stocks, memory)
+            wave = sum(float(share) * self.wave[p] for p, share in enumerate(self.wave_share[t]) if share > 0)
+            effects = lasting + torch.stack([wave, -wave.index_select(0, self.reverse), none], 1)
+            effects = torch.cat([effects, effects.new_zeros(1, 3)]).index_select(0, self.place)
+            native, back, further = effects.reshape(self.n, self.n, 3).unbind(-1)
+            unusual = (self.turnover[t] - self.balance[t]).unsqueeze(1) + (self.turnover[t] + self.balance[t])
+            native = native + unusual + self.systematic[t, :, :, 0]
+            back = back + unusual + self.systematic[t, :, :, 1]
+            # Who was born elsewhere moves on to where natives go, and rather to where those born with them go.
+            onward = native + further + self.onward_level
+            affinity = self.affinity_slope * (native - native.mean(0))
+            yield t, accounting.Hazards(native, back, onward, affinity)
 
 
 def _unordered(flat: np.ndarray, n: int) -> np.ndarray:
     """Number of the unordered pair of each ordered one, given as flat positions; both directions share it."""
     a, b = np.divmod(flat, n)
     return np.unique(np.minimum(a, b) * n + np.maximum(a, b), return_inverse=True)[1]
+
+
+def _shares_of_periods(panel: xr.Dataset) -> np.ndarray:
+    """Share of each year [Y, periods] that lies between one count of stocks (mid-year) and the next; rows sum to one.
+
+    Years before the first count belong to the first period, years after the last to the last.
+    """
+    edges = panel.stock_year.values.astype(float) + 0.5
+    edges[0], edges[-1] = -np.inf, np.inf
+    start = panel.year.values[:, None].astype(float)
+    return np.clip(np.minimum(start + 1, edges[1:]) - np.maximum(start, edges[:-1]), 0, 1)

@@ -20,16 +20,11 @@ from ..config import Config, TrainConfig
 from ..errors import ArtifactError
 from ..panel.features import build_features
 from ..panel.splits import training_observations
+from .histories import FEATURE_HIDDEN, learn_histories
 from .recursion import FlowModel, Trajectory
 from .witnesses import Witnesses, effect_penalty
 
 SMALL = 100          # territories: below, a second thread costs more than it brings
-HIDDEN_SHARE = 0.15  # of territories whose net-migration feature is hidden each epoch, so that none leans on it alone
-# Parameters that are themselves a log-hazard or a log-bias. Adam moves each by about the learning rate in a step: at
-# the pace that suits a network's weights they would have moved by half a log unit when training ends.
-DIRECT, PACE = ("tie", "direction", "log_bias", "collection_bias"), 6.0
-FEATURE_HIDDEN = "net_migration_rate"
-
 
 @dataclass
 class Member:
@@ -52,11 +47,14 @@ def build_member(panel: xr.Dataset, splits: xr.Dataset, config: Config) -> tuple
     """Model, witnesses and the score of validation corridors, all initialised from the seed."""
     torch.manual_seed(config.seed)
     features = build_features(panel)
-    model = FlowModel(features, panel, config.model)
-    model.hidden_feature = features.unilateral_names.index(FEATURE_HIDDEN)
+    mask = training_observations(panel, splits)
     held_out, validation = splits.held_out.values, splits.validation.values
+    reported = np.zeros_like(held_out)
+    reported[panel.flow_origin.values[mask], panel.flow_destination.values[mask]] = True
+    model = FlowModel(features, panel, config.model, reported)
+    model.hidden_feature = features.unilateral_names.index(FEATURE_HIDDEN)
     corridors = ~held_out & ~validation & ~np.eye(panel.sizes["origin"], dtype=bool)
-    witnesses = Witnesses(panel, training_observations(panel, splits), corridors, config.loss)
+    witnesses = Witnesses(panel, mask, corridors, config.loss)
     return model, witnesses, _validation_score(panel, validation)
 
 
@@ -102,25 +100,29 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
     model, witnesses = model.to(device), witnesses.to(device)
     if settings.compile:
         torch._dynamo.config.suppress_errors = True  # without a C++ compiler the same code runs uncompiled
-        model.cell.forward = torch.compile(model.cell.forward, dynamic=False)
         model.account = torch.compile(model.account, dynamic=False)
     weights = {**{f"model.{k}": v for k, v in model.named_parameters()},
                **{f"witnesses.{k}": v for k, v in witnesses.named_parameters()}}
-    direct = {k for k in weights if k.endswith(DIRECT)}
-    optimiser = torch.optim.Adam(
-        [{"params": [v for k, v in weights.items() if k not in direct], "pace": 1.0},
-         {"params": [v for k, v in weights.items() if k in direct], "pace": PACE}],
-        lr=settings.learning_rate, betas=(0.9, 0.99), eps=1e-8)
+    fitted = [v for k, v in weights.items() if not k.startswith("model.cell.")]
+    optimiser = torch.optim.Adam(fitted, lr=settings.learning_rate, betas=(0.9, 0.99), eps=1e-8)
     identity = artifacts.digest(config.as_dict(), content_digest(panel), content_digest(splits),
                                 artifacts.code_digest("model", "panel"))
     state = _State(weights, optimiser, identity, settings.epochs // 2)
-    if checkpoint is not None and Path(checkpoint).is_file():
-        state.load(Path(checkpoint))
-
     threads = torch.get_num_threads()
     torch.set_num_threads(1 if model.n < SMALL else threads)
     try:
-        _descend(model, witnesses, score, state, settings, config.seed, checkpoint, progress, stop_after)
+        if checkpoint is not None and Path(checkpoint).is_file():
+            state.load(Path(checkpoint))
+            model.read_covariates()
+        else:
+            started = time.perf_counter()
+            learn_histories(model, witnesses, panel, training_observations(panel, splits), settings, config.seed,
+                            hidden=model.hidden_feature, progress=progress)
+            state.seconds = time.perf_counter() - started
+            state.remember()
+        for weight in model.cell.parameters():
+            weight.requires_grad_(False)
+        _descend(model, witnesses, score, state, config, checkpoint, progress, stop_after)
     finally:
         torch.set_num_threads(threads)
     state.restore_best()
@@ -136,26 +138,27 @@ def content_digest(dataset: xr.Dataset) -> str:
                              for k, v in sorted(dataset.variables.items())])
 
 
-def _descend(model, witnesses, score, state: "_State", settings: TrainConfig, seed: int, checkpoint, progress: bool,
+def _descend(model, witnesses, score, state: "_State", config: Config, checkpoint, progress: bool,
              stop_after: int | None) -> None:
     """The epochs: predict, compare, step; ``state`` holds everything that a resumed run needs."""
-    device, weights = model.births.device, list(state.weights.values())
+    device, settings = model.births.device, config.train
+    fitted = state.optimiser.param_groups[0]["params"]
     started, before = time.perf_counter(), state.seconds
-    last = min(settings.epochs, stop_after or settings.epochs)
+    last = settings.epochs if stop_after is None else min(settings.epochs, stop_after)
     bar = tqdm(total=settings.epochs, initial=state.epoch, unit="epoch", disable=not progress, mininterval=2,
-               ncols=100, desc=f"training seed {seed} on {device.type}")
+               ncols=100, desc=f"training seed {config.seed} on {device.type}")
     while state.epoch < last and not state.exhausted(settings.patience):
         for group in state.optimiser.param_groups:
-            group["lr"] = _learning_rate(settings, state.epoch) * group["pace"]
+            group["lr"] = _learning_rate(settings, state.epoch)
         state.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-            run = model(_hide_feature(model, seed, state.epoch))
+            run = model()
             terms = witnesses.terms(run)
-            loss = witnesses.loss(terms) + effect_penalty(model)
+            loss = witnesses.loss(terms) + effect_penalty(model, config.loss)
         loss.backward()
         # The score belongs to the weights before the step: remember those.
         state.record(terms, float(loss.detach()), score(run) if state.epoch % settings.validate_every == 0 else None)
-        norm = torch.nn.utils.clip_grad_norm_(weights, settings.clip)
+        norm = torch.nn.utils.clip_grad_norm_(fitted, settings.clip)
         if torch.isfinite(norm):
             state.optimiser.step()
         state.epoch += 1
@@ -167,14 +170,6 @@ def _descend(model, witnesses, score, state: "_State", settings: TrainConfig, se
     bar.close()
     if checkpoint is not None:
         state.save(Path(checkpoint))
-
-
-def _hide_feature(model: FlowModel, seed: int, epoch: int) -> Tensor:
-    """Features of territories with net migration set to its mean (0) for a random share of them."""
-    draw = np.random.default_rng([seed, epoch]).random(model.n) < HIDDEN_SHARE
-    unilateral = model.unilateral.clone()
-    unilateral[:, torch.as_tensor(draw, device=unilateral.device), model.hidden_feature] = 0.0
-    return unilateral
 
 
 def _learning_rate(settings: TrainConfig, epoch: int) -> float:
@@ -194,7 +189,11 @@ class _State:
         self.weights, self.optimiser, self.identity, self.settled = weights, optimiser, identity, settled
         self.epoch, self.seconds, self.history = 0, 0.0, []
         self.best_score, self.best_epoch = float("inf"), 0
-        self.best = {k: v.detach().clone() for k, v in weights.items()}
+        self.remember()
+
+    def remember(self):
+        """Take the present weights for the best."""
+        self.best = {k: v.detach().clone() for k, v in self.weights.items()}
 
     def record(self, terms, loss, score):
         entry = {"epoch": self.epoch, "loss": loss, **{k: float(v.detach()) for k, v in terms.items()}}
@@ -204,7 +203,7 @@ class _State:
             # Otherwise the lower score does; `not >=` also holds where there is nothing to validate on.
             if self.epoch < self.settled or not score >= self.best_score:
                 self.best_score, self.best_epoch = score, self.epoch
-                self.best = {k: v.detach().clone() for k, v in self.weights.items()}
+                self.remember()
         self.history.append(entry)
 
     def exhausted(self, patience: int) -> bool:
@@ -239,9 +238,11 @@ class _State:
             for name, weight in self.weights.items():
                 weight.copy_(tensors[f"now.{name}"])
                 self.best[name] = tensors[f"best.{name}"].to(weight.device)
-                self.optimiser.state[weight] = {
-                    k: tensors[f"adam.{k}.{name}"] if k == "step" else tensors[f"adam.{k}.{name}"].to(weight.device)
-                    for k in ("step", "exp_avg", "exp_avg_sq") if f"adam.{k}.{name}" in tensors}
+                moments = {k: tensors[f"adam.{k}.{name}"] for k in ("step", "exp_avg", "exp_avg_sq")
+                           if f"adam.{k}.{name}" in tensors}
+                if moments:   # the cell, which is at rest, has none
+                    self.optimiser.state[weight] = {k: v if k == "step" else v.to(weight.device)
+                                                    for k, v in moments.items()}
 
 
 def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -299,5 +300,5 @@ def load_member(file: Path, panel: xr.Dataset, splits: xr.Dataset, config: Confi
 @torch.no_grad()
 def predict(member: Member) -> Trajectory:
     """Run the member over all years with every feature shown; on CPU, persons."""
-    run = member.model(None)
+    run = member.model()
     return Trajectory(*(x.cpu() for x in run))

@@ -16,7 +16,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from ..config import LossConfig
-from .recursion import FlowModel, Trajectory
+from .recursion import AFFINITY_START, ONWARD_START, FlowModel, Trajectory
 
 CHANGE_YEARS = 5        # a series this long has a course over time worth learning
 # How much each collection counts beside the others. Citizenship and birthplace are proxies of what the model predicts;
@@ -27,13 +27,27 @@ PROXY_RIDGE = 0.1
 # Onward moves per migrant and year. Hardly any source tells them from other moves, and with no word about their number
 # they die out in training: a hazard near zero has no gradient. So their world total is held, softly, near this rate.
 ONWARD_RATE = 0.01
-# Prior precision of the effects of pairs, so that a corridor with one report moves little and one with twenty much.
-EFFECT_RIDGE = 0.03
+SPREAD_START = -0.35   # log of a report's spread around what the witness should say, on a log scale
+SPREAD_RIDGE = 0.01    # shrinkage of each witness's spread towards it
+TAIL = 4.0             # degrees of freedom of reports' errors: an office that leaves out most movers is far out
+# Sources that leave out counts below a number: an absent corridor is a small one there, not an unknown one.
+CENSORED_BELOW = {"meta": 50}
+MEMORY = 0.7           # of a year's turnover or balance that remains a year later
 
 
-def effect_penalty(model: FlowModel) -> Tensor:
-    """Shrinkage of the pair effects: mean squares, so that it does not depend on how many pairs there are."""
-    return EFFECT_RIDGE * ((model.tie**2).mean() + (model.direction**2).sum(1).mean())
+def effect_penalty(model: FlowModel, config: LossConfig) -> Tensor:
+    """Shrinkage of the effects: mean squares, so that it does not depend on how many pairs and years there are."""
+    pairs = max(len(model.direction), 1)   # none in a world without migrants
+    lasting = 2 * (model.tie**2).sum() / pairs + (model.direction**2).sum() / pairs
+    scalars = (model.onward_level - ONWARD_START) ** 2 + (model.affinity_slope - AFFINITY_START) ** 2
+    return config.pair_ridge * (lasting + 0.1 * scalars) + config.wave_ridge * (model.wave**2).sum() / pairs \
+        + config.turnover_ridge * _novelty(model.turnover) + config.balance_ridge * _novelty(model.balance)
+
+
+def _novelty(effect: Tensor) -> Tensor:
+    """Mean square of what is new in each year [Y, N] of an effect that fades to ``MEMORY`` of itself in a year."""
+    new = effect[1:] - MEMORY * effect[:-1]
+    return ((new**2).sum() / (1 - MEMORY**2) + (effect[0]**2).sum()) / effect.numel()
 
 
 def signed_sqrt(x: Tensor) -> Tensor:
@@ -57,10 +71,12 @@ class Witnesses(nn.Module):
         self.collections, self.collection_of = _collections(panel)
         self.log_bias = nn.Parameter(torch.zeros(panel.sizes["witness"]))
         self.collection_bias = nn.Parameter(torch.zeros(len(self.collections)))
+        self.log_spread = nn.Parameter(torch.full((panel.sizes["witness"],), SPREAD_START))
         ridge = np.where(panel.witness_criterion.values == "residence", 1.0, PROXY_RIDGE).astype(np.float32)
         self._keep(witness_ridge=ridge, collection_ridge=np.array(
             [1.0 if c.endswith("residence") else PROXY_RIDGE for c in self.collections], np.float32))
         self._observations(panel, mask)
+        self._censored(panel, mask, corridors)
         self._stocks(panel)
         self._net_migration(panel)
         self._reconstruction(panel, corridors)
@@ -105,12 +121,40 @@ class Witnesses(nn.Module):
         change_weight /= max(change_weight.sum(), 1e-12) * change_spread
         self._keep(obs_position=position, obs_persons=persons, obs_witness=w, obs_collection=collection,
                    obs_root=np.sqrt(persons), obs_log=np.log1p(persons),
+                   obs_weight=weight.astype(np.float32),
                    obs_root_weight=(weight / spread_root[collection]).astype(np.float32),
                    obs_log_weight=(weight / spread_log[collection]).astype(np.float32),
-                   obs_series=series, series_length=length.astype(np.float32), obs_change=change.astype(np.float32),
+                   obs_series=series, obs_change=change.astype(np.float32),
                    obs_change_weight=change_weight.astype(np.float32), obs_office_year=office_year,
                    office_log=np.log1p(office_total).astype(np.float32),
                    office_weight=office_weight.astype(np.float32))
+
+    def _censored(self, panel, mask, corridors):
+        """Corridors that a source which suppresses small counts leaves out, in the years that it covers."""
+        n = panel.sizes["origin"]
+        source = panel.witness_source.values.astype(str)
+        position, witness, limit = [], [], []
+        for name, below in CENSORED_BELOW.items():
+            for w in np.flatnonzero(source == name):
+                mine = panel.flow_witness.values == w
+                y, o, d = (panel[f"flow_{k}"].values[mine].astype(np.int64) for k in ("year", "origin", "destination"))
+                seen = mask[mine]    # that a source shows a held-out corridor at all is not to be learned either
+                for year in np.unique(y[seen]):
+                    here = y == year
+                    origins, destinations = np.zeros(n, bool), np.zeros(n, bool)
+                    origins[o[here & seen]], destinations[d[here & seen]] = True, True
+                    absent = origins[:, None] & destinations[None] & corridors
+                    absent[o[here], d[here]] = False
+                    flat = np.flatnonzero(absent)
+                    position.append(year * n * n + flat)
+                    witness.append(np.full(len(flat), w))
+                    limit.append(np.full(len(flat), below))
+        self.has_censored = bool(position) and self.config.censored > 0
+        if self.has_censored:
+            witness = np.concatenate(witness)
+            self._keep(censored_position=np.concatenate(position), censored_witness=witness,
+                       censored_collection=self.collection_of[witness],
+                       censored_log=np.log1p(np.concatenate(limit)).astype(np.float32))
 
     def _stocks(self, panel):
         """Levels of every revision at mid-year, and differences within a revision between successive figures."""
@@ -166,24 +210,27 @@ class Witnesses(nn.Module):
     def predictions(self, run: Trajectory) -> Tensor:
         """What every flow witness should have said [M], persons."""
         flat = torch.cat([run.flow.reshape(-1), run.arrivals.reshape(-1), run.departures.reshape(-1)])
-        bias = self.log_bias.index_select(0, self.obs_witness) \
-            + self.collection_bias.index_select(0, self.obs_collection)
-        return flat.index_select(0, self.obs_position) * torch.exp(bias)
+        return self.expected(flat.index_select(0, self.obs_position), self.obs_witness, self.obs_collection)
+
+    def expected(self, persons: Tensor, witness: Tensor, collection: Tensor) -> Tensor:
+        """Persons that witnesses should count of those who move: times the bias of witness and collection."""
+        bias = self.log_bias.index_select(0, witness) + self.collection_bias.index_select(0, collection)
+        return persons * torch.exp(bias)
 
     def terms(self, run: Trajectory) -> dict[str, Tensor]:
-        """Unweighted loss terms, each about 1 for a model that knows nothing but the mean."""
+        """Unweighted loss terms, most about 1 for a model that knows nothing but the mean."""
         predicted = self.predictions(run)
-        log = torch.log1p(predicted)
-        root_error = (torch.sqrt(predicted + 0.1) - self.obs_root) ** 2
-        log_error = (log - self.obs_log) ** 2
-        terms = {"flow": 0.5 * (root_error @ self.obs_root_weight + log_error @ self.obs_log_weight)}
-        mean = torch.zeros_like(self.series_length).index_add_(0, self.obs_series, log) / self.series_length
-        change = log - mean.index_select(0, self.obs_series)
-        terms["change"] = ((change - self.obs_change) ** 2) @ self.obs_change_weight
-
+        terms = {"flow": self.report_loss(predicted)}
+        terms["change"] = self.change_loss(predicted)
         total = torch.zeros_like(self.office_log).index_add_(0, self.obs_office_year, predicted)
         terms["total"] = ((torch.log1p(total) - self.office_log) ** 2) @ self.office_weight
-
+        if self.has_censored:
+            censored = self.expected(run.flow.reshape(-1).index_select(0, self.censored_position),
+                                     self.censored_witness, self.censored_collection)
+            spread = torch.sqrt(torch.exp(2 * self.log_spread).index_select(0, self.censored_witness)
+                                + 1 / (1 + censored.detach()))
+            below = torch.special.log_ndtr((self.censored_log - torch.log1p(censored)) / spread)
+            terms["censored"] = -below.mean()
         middle = (0.5 * (run.stock[1:] + run.stock[:-1])).reshape(-1)
         stock = middle.index_select(0, self.stock_position)
         terms["stock"] = 0.5 * (((torch.sqrt(stock + 0.1) - self.stock_root) ** 2).mean() / self.stock_spread[0]
@@ -197,9 +244,56 @@ class Witnesses(nn.Module):
         terms["onward"] = _onward_term(run)
         if self.has_reconstruction:
             terms["reconstruction"] = self._reconstruction_term(run)
-        terms["bias"] = (self.collection_ridge * self.collection_bias**2).sum() \
-            + 5 * (self.witness_ridge * self.log_bias**2).sum() / max(len(self.log_bias), 1)
+        terms["shrinkage"] = self.shrinkage()
         return terms
+
+    def report_loss(self, predicted: Tensor, reports: Tensor | None = None) -> Tensor:
+        """Distance of reports from what their witnesses should have said.
+
+        Parameters
+        ----------
+        predicted : persons that the witness should have counted, [M], or [len(reports)]; see ``expected``.
+        reports : positions of the reports among those learned from; all by default.
+        """
+        def of(name):
+            value = getattr(self, f"obs_{name}")
+            return value if reports is None else value.index_select(0, reports)
+
+        if reports is not None:
+            predicted = self.expected(predicted, of("witness"), of("collection"))
+        root_error = (torch.sqrt(predicted + 0.1) - of("root")) ** 2
+        loss = self.config.root * 0.5 * (root_error @ of("root_weight"))
+        if self.config.likelihood == "squared_log":
+            return loss + 0.5 * ((torch.log1p(predicted) - of("log")) ** 2 @ of("log_weight"))
+        spread = torch.exp(2 * self.log_spread).index_select(0, of("witness"))
+        nll = _student(predicted, of("log"), spread) if self.config.likelihood == "student" \
+            else _negative_binomial(predicted, of("persons"), spread)
+        return loss + 0.4 * (nll @ of("weight"))
+
+    def change_loss(self, predicted: Tensor, reports: Tensor | None = None) -> Tensor:
+        """Weighted distance of the course over time of reported series from what their witnesses should have seen.
+
+        Logs are taken about each series' mean, so that levels and biases play no part. Parameters as in
+        ``report_loss``; with ``reports``, all of a series or none.
+        """
+        series, change, weight = self.obs_series, self.obs_change, self.obs_change_weight
+        if reports is not None:
+            series, change, weight = (x.index_select(0, reports) for x in (series, change, weight))
+            series = torch.unique(series, return_inverse=True)[1]
+        log = torch.log1p(predicted)
+        number = int(series.max()) + 1 if len(series) else 0
+        length = torch.zeros(number, device=log.device).index_add_(0, series, torch.ones_like(log))
+        mean = torch.zeros(number, device=log.device).index_add_(0, series, log) / length
+        return self.config.change * (((log - mean.index_select(0, series)) - change) ** 2 @ weight)
+
+    def shrinkage(self) -> Tensor:
+        """Weighted shrinkage of biases and spreads."""
+        spread = ((self.log_spread - SPREAD_START) ** 2).sum() / max(len(self.log_spread), 1)
+        return self.config.bias_ridge * self._bias_term() + SPREAD_RIDGE * spread
+
+    def _bias_term(self) -> Tensor:
+        return (self.collection_ridge * self.collection_bias**2).sum() \
+            + 5 * (self.witness_ridge * self.log_bias**2).sum() / max(len(self.log_bias), 1)
 
     def _reconstruction_term(self, run):
         flow = run.flow.reshape(len(run.flow), -1)[:, self.corridor_flat]
@@ -211,7 +305,7 @@ class Witnesses(nn.Module):
 
     def loss(self, terms: dict[str, Tensor]) -> Tensor:
         """Weighted sum of the terms."""
-        weights = {**vars(self.config), "bias": self.config.bias_ridge}
+        weights = {**vars(self.config), "change": 1.0, "shrinkage": 1.0}   # these come weighted
         return sum(weights[k] * v for k, v in terms.items())
 
 
@@ -226,6 +320,23 @@ def _onward_term(run: Trajectory) -> Tensor:
     stock = run.stock[:-1]
     migrants = stock.sum((1, 2)) - stock.diagonal(dim1=1, dim2=2).sum(1)
     return (torch.log(torch.clamp(onward / migrants, min=1e-7) / ONWARD_RATE) ** 2).mean()
+
+
+def _student(predicted: Tensor, log_observed: Tensor, spread2: Tensor) -> Tensor:
+    """Negative log density of log(1 + reports), Student t with ``TAIL`` degrees of freedom, but for a constant.
+
+    Its variance is the witness's own plus what chance does to a count, about 1 / (1 + count) on a log scale.
+    """
+    scale2 = spread2 + 1 / (1 + predicted.detach())
+    error2 = (torch.log1p(predicted) - log_observed) ** 2
+    return 0.5 * torch.log(scale2) + (TAIL + 1) / 2 * torch.log1p(error2 / (TAIL * scale2))
+
+
+def _negative_binomial(predicted: Tensor, observed: Tensor, spread2: Tensor) -> Tensor:
+    """Negative log probability of counts with mean m and variance m + spread² m², but for a constant of the counts."""
+    size, mean = 1 / spread2, predicted + 0.1
+    return torch.lgamma(size) - torch.lgamma(observed + size) + (observed + size) * torch.log(size + mean) \
+        - size * torch.log(size) - observed * torch.log(mean)
 
 
 def _collections(panel) -> tuple[list[str], np.ndarray]:

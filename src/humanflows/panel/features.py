@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ..schema import OWN_RECONSTRUCTION
 from ..territories import region_of
 from .harmonise import best_stock
 
-QUIET = 100  # persons: a pair that never holds more is visited once in nine years
+QUIET = 100  # persons: a pair that never holds more has no effects of its own
 PANDEMIC = {2020: 1.0, 2021: 0.5}  # years of closed borders: a known event, as a war or an accession is
 
 
@@ -36,6 +37,7 @@ def build_features(panel: xr.Dataset) -> Features:
     """Features of every territory, pair and year of a panel.
 
     Missing covariates become the mean (zero after standardising) with a flag beside them where many are missing.
+    ``democracy``, ``liberal_democracy`` and ``visa_ease`` are features only of a panel that tells any of their values.
     """
     unilateral = _territory_features(panel)
     static = _static_features(panel)
@@ -48,8 +50,8 @@ def build_features(panel: xr.Dataset) -> Features:
 def active_pairs(panel: xr.Dataset) -> np.ndarray:
     """Ordered pairs [origin, destination] that ever hold more than ``QUIET`` migrants or displaced people, either way.
 
-    The cell visits the others once in nine years instead of every year: most pairs are such, and they carry very
-    little. Reported flows play no part, so that what is held out cannot show here.
+    The others have no effects of their own: most pairs are such, and they carry very little. Reported flows play no
+    part, so that what is held out cannot show here.
     """
     stock = np.nan_to_num(best_stock(panel)).max(0) > QUIET
     if "displaced_stock" in panel:
@@ -70,6 +72,11 @@ def _standardise(x: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         sd = np.nanstd(x)
         return np.nan_to_num((x - np.nanmean(x)) / (sd if sd > 0 else 1.0))
+
+
+def _tells(panel, variable: str) -> bool:
+    """True where the panel holds any value of a variable that it may lack."""
+    return variable in panel and bool(np.isfinite(panel[variable].values).any())
 
 
 def _signed_log(x: np.ndarray) -> np.ndarray:
@@ -101,7 +108,10 @@ def _territory_features(panel) -> dict:
         "displaced_out_change": _signed_log(change.sum(2)),
         "displaced_in_change": _signed_log(change.sum(1)),
     }
-    out = {k: _standardise(v) for k, v in out.items()}
+    regime = {v: panel[v].values for v in ("democracy", "liberal_democracy") if _tells(panel, v)}
+    out = {k: _standardise(v) for k, v in (out | regime).items()}
+    if "democracy" in regime:
+        out["democracy_missing"] = np.isnan(regime["democracy"]).astype(float)
     out["gdp_missing"] = np.isnan(gdp).astype(float)
     out["time"] = np.broadcast_to(((years - years.mean()) / max(np.ptp(years) / 2, 1))[:, None], shape)
     out["pandemic"] = np.broadcast_to(np.array([PANDEMIC.get(int(y), 0.0) for y in years])[:, None], shape)
@@ -111,7 +121,7 @@ def _territory_features(panel) -> dict:
 def _static_features(panel) -> dict:
     regions = region_of().reindex(panel.origin.values).to_numpy()
     colonial = np.nan_to_num(panel.colonial_tie.values)
-    return {
+    out = {
         "log_distance": _standardise(np.log(np.maximum(panel.distance.values, 1.0))),
         "contiguity": np.nan_to_num(panel.contiguity.values) * 2,
         "common_language": _standardise(panel.common_language.values),
@@ -120,6 +130,14 @@ def _static_features(panel) -> dict:
         "religious_similarity": _standardise(panel.religious_similarity.values),
         "same_region": (regions[:, None] == regions[None]).astype(float),
     }
+    if _tells(panel, "visa_ease"):
+        # Of January 2025 in every year: what is known of it is no news of the year it stands beside.
+        ease = panel.visa_ease.values
+        shown = _standardise(ease)
+        unknown = np.isnan(ease)
+        np.fill_diagonal(unknown, False)  # at home nobody needs one
+        out |= {"visa_ease": shown, "visa_ease_back": shown.T, "visa_missing": (unknown | unknown.T).astype(float)}
+    return out
 
 
 def _dynamic_features(panel) -> dict:
@@ -148,7 +166,22 @@ def _dynamic_features(panel) -> dict:
         "stock_growth": _signed_log(growth) / 5,
         "stock_growth_back": _signed_log(growth.transpose(0, 2, 1)) / 5,
         "stock_unknown": np.broadcast_to(unknown, shape),
+        **_reconstructed(panel),
     }
+
+
+def _reconstructed(panel) -> dict:
+    """Five-year flows that we reconstruct from stocks, births and deaths alone, as flows of a year.
+
+    Only our own: they are made from what is never held out, so nothing leaks. A published one may rest on anything.
+    """
+    own = [k for k, m in enumerate(panel.method.values.astype(str)) if m == OWN_RECONSTRUCTION] \
+        if "reconstruction" in panel else []
+    if not own:
+        return {}
+    period = np.searchsorted(panel.period.values, panel.year.values, side="right") - 1
+    flow = np.nan_to_num(panel.reconstruction.values[own[0]][np.maximum(period, 0)]) / 5
+    return {"log_reconstructed": np.log1p(flow) / 5, "log_reconstructed_back": np.log1p(flow.transpose(0, 2, 1)) / 5}
 
 
 def stock_course(panel: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

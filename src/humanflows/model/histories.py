@@ -1,0 +1,158 @@
+"""What covariates say: the cell learns from the histories of single corridors, counted stocks in place of its own.
+
+Run through all years and pairs together, a model takes one step an epoch, a few hundred in all: too few for a network
+to learn what covariates have to say. With counted stocks put in place of the model's own, a corridor's reports stand
+alone: the cell runs through the years of a few hundred corridors at a time and takes thousands of steps in a minute.
+First every year of every corridor by itself, then whole histories, so that memory finds its use. The effects that bring
+stocks, net migration and all reports together are fitted afterwards (train.py), the cell at rest.
+"""
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+from tqdm import tqdm
+
+from ..config import TrainConfig
+from ..panel.features import stock_course
+from .accounting import LOG_HAZARD_MAX
+from .recursion import FlowModel
+from .witnesses import Witnesses
+
+HIDDEN_SHARE = 0.15  # of territories whose net-migration feature is hidden each step, so that none leans on it alone
+FEATURE_HIDDEN = "net_migration_rate"
+DECAY = 0.01         # of the cell's weights (AdamW)
+
+
+class Histories:
+    """Reports outside the held-out corridors, by ordered pair, and the counted stocks they are read against.
+
+    Parameters
+    ----------
+    model, witnesses : fresh from the seed.
+    panel : what they were built from.
+    mask : [observation] bool, the observations to learn from.
+    """
+
+    def __init__(self, model: FlowModel, witnesses: Witnesses, panel: xr.Dataset, mask: np.ndarray):
+        self.model, self.witnesses = model, witnesses
+        stock, _, _ = stock_course(panel)
+        foreign = stock.sum(1)
+        population = panel.population.values[:-1]
+        natives = np.maximum(population - foreign, 0.03 * population).astype(np.float32)
+        device = model.births.device
+        self.stock, self.foreign, self.natives = (torch.as_tensor(x, device=device) for x in (stock, foreign, natives))
+        chosen = np.flatnonzero(mask)
+        year, origin, destination, w = (panel[f"flow_{k}"].values[chosen].astype(np.int64)
+                                        for k in ("year", "origin", "destination", "witness"))
+        n = panel.sizes["origin"]
+        self.pairs, pair = np.unique(origin * n + destination, return_inverse=True)
+        self.order = np.argsort(pair, kind="stable")            # reports, pair by pair
+        self.start = np.searchsorted(pair[self.order], np.arange(len(self.pairs) + 1))
+        by_residence = panel.witness_criterion.values[w] == "residence"
+        departures = panel.witness_side.values[w] == "emigration"
+        self.year, self.origin, self.destination = (torch.as_tensor(x, device=device)
+                                                    for x in (year, origin, destination))
+        # By citizenship or birthplace only natives are seen who arrive, or who come back.
+        self.sees = torch.as_tensor(np.stack([by_residence | ~departures, by_residence | departures, by_residence], 1)
+                                    .astype(np.float32), device=device)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def loss_of_years(self, reports: Tensor, unilateral: Tensor) -> Tensor:
+        """Loss of some reports, scaled to all, each read in its own year without memory; ``unilateral`` [Y, N, u]."""
+        cell, n = self.model.cell, self.model.n
+        reports = reports.to(self.year.device)
+        t, a, b = self.year[reports], self.origin[reports], self.destination[reports]
+        origins, destinations = (x.flatten(0, 1) for x in cell.territories(unilateral))
+        pair = torch.cat([self.model.static[a, b], self.model.dynamic[t, a, b]], 1)
+        read = origins.index_select(0, t * n + a) + destinations.index_select(0, t * n + b) + cell.of_pair(pair)
+        said, _ = cell.step(read, torch.zeros(len(t), cell.hidden, device=pair.device))
+        persons = (self._moves(said, t, a, b) * self.sees[reports]).sum(1)
+        return self.witnesses.report_loss(persons, reports) * (len(self.year) / len(reports))
+
+    def loss_of_histories(self, chosen: np.ndarray, unilateral: Tensor) -> Tensor:
+        """Loss of all reports of some pairs, scaled to all pairs, the cell run through the years with its memory."""
+        model, n = self.model, self.model.n
+        device = unilateral.device
+        first, last = self.start[chosen], self.start[chosen + 1]
+        count = last - first
+        at = np.repeat(np.arange(len(chosen)), count)
+        reports = self.order[np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + first[at]]
+        reports, at = torch.as_tensor(reports, device=device), torch.as_tensor(at, device=device)
+        flat = torch.as_tensor(self.pairs[chosen], device=device)
+        a, b = flat // n, flat % n
+        pair = torch.cat([model.static.flatten(0, 1)[flat].expand(model.years, -1, -1),
+                          model.dynamic.flatten(1, 2)[:, flat]], 2)
+        said = model.cell(unilateral, pair, a, b).flatten(0, 1).index_select(0, self.year[reports] * len(chosen) + at)
+        moves = self._moves(said, self.year[reports], self.origin[reports], self.destination[reports])
+        persons = (moves * self.sees[reports]).sum(1)
+        loss = self.witnesses.report_loss(persons, reports) + self.witnesses.change_loss(persons, reports)
+        return loss * (len(self) / len(chosen))
+
+    def _moves(self, said: Tensor, t: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """From a to b in year t: natives of a, people born in b, and others, persons [rows, 3]."""
+        native, back = torch.exp(said.clamp(max=LOG_HAZARD_MAX)).unbind(1)
+        own = self.stock[t, b, a]                              # born in b, living in a
+        others = (self.foreign[t, a] - own).clamp(min=0) * torch.exp(self.model.onward_level.detach())
+        return torch.stack([self.natives[t, a] * native, own * (1 - torch.exp(-back)), others * native], 1)
+
+
+def learn_histories(model: FlowModel, witnesses: Witnesses, panel: xr.Dataset, mask: np.ndarray,
+                    settings: TrainConfig, seed: int, *, hidden: int | None = None, progress: bool = True) -> None:
+    """Fit the cell, and witnesses' biases and spreads, to the histories of single corridors; in place.
+
+    Parameters
+    ----------
+    model, witnesses : fresh from the seed.
+    panel : what they were built from.
+    mask : [observation] bool, the observations to learn from.
+    settings : steps, batches and rate of the cell.
+    seed : of batches and of what is hidden.
+    hidden : position of the unilateral feature that is hidden at random.
+    """
+    if mask.any():
+        histories = Histories(model, witnesses, panel, mask)
+        for part, loss_of, size, steps, batch, rate in (
+                ("years", lambda k, u: histories.loss_of_years(torch.as_tensor(k), u), len(histories.year),
+                 settings.year_steps, settings.year_batch, settings.cell_rate),
+                ("histories", histories.loss_of_histories, len(histories), settings.history_steps,
+                 settings.history_batch, settings.cell_rate / 2)):
+            rng = np.random.default_rng([seed, len(part)])
+            _descend(model, witnesses, loss_of, size, steps, min(batch, size), rate, settings.clip, rng, hidden,
+                     tqdm(total=steps, unit="step", disable=not progress, mininterval=2, ncols=100,
+                          desc=f"{part} of single corridors, seed {seed}"))
+    model.read_covariates()
+
+
+def _descend(model, witnesses, loss_of, size, steps, batch, rate, clip, rng, hidden, bar) -> None:
+    """Steps on batches drawn without replacement, pass after pass, with one cycle of the learning rate."""
+    if not steps:
+        return
+    direct = [witnesses.log_bias, witnesses.collection_bias, witnesses.log_spread]
+    optimiser = torch.optim.AdamW([{"params": list(model.cell.parameters()), "weight_decay": DECAY},
+                                   {"params": direct, "weight_decay": 0.0}], lr=rate)
+    course = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps + 1)
+    queue = np.empty(0, np.int64)
+    for _ in range(steps):
+        if len(queue) < batch:
+            queue = np.concatenate([queue, rng.permutation(size)])
+        chosen, queue = np.sort(queue[:batch]), queue[batch:]
+        loss = loss_of(chosen, _hide(model.unilateral, rng, hidden)) + witnesses.shrinkage()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([*model.cell.parameters(), *direct], clip)
+        optimiser.step()
+        course.step()
+        bar.update()
+    bar.close()
+
+
+def _hide(unilateral: Tensor, rng: np.random.Generator, feature: int | None) -> Tensor:
+    """Features of territories with one set to its mean (0) for a random share of them."""
+    if feature is None:
+        return unilateral
+    shown = torch.as_tensor(rng.random(unilateral.shape[1]) >= HIDDEN_SHARE, device=unilateral.device)
+    out = unilateral.clone()
+    out[:, :, feature] *= shown
+    return out

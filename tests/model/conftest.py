@@ -1,0 +1,41 @@
+"""Worlds and models so small that the cell's histories take a moment."""
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from humanflows.config import Config, SplitConfig, TwinConfig, TwinPeopleConfig
+
+
+@pytest.fixture(scope="session")
+def small_config(small_config):
+    """The small world of all tests; of the cell's thousands of steps, a few."""
+    return replace(small_config, train=replace(small_config.train, year_steps=6, year_batch=64, history_steps=3,
+                                               history_batch=8))
+
+
+@pytest.fixture(scope="session")
+def platform_panel():
+    """The panel of a world of eight territories in whose last years a platform counts, and its splits."""
+    from humanflows import pipeline
+    from humanflows.panel.harmonise import harmonise
+    from humanflows.panel.splits import make_splits
+
+    config = Config(first_year=2015, last_year=2021, twin=TwinConfig(
+        territories=8, reporters=3, people=TwinPeopleConfig(burn_in=10, population_median=1e6)),
+        split=SplitConfig(validation_share=0.2))
+    world = pipeline.simulate_twin(config)
+    panel = harmonise(pipeline.observe_twin(world, config), world.territories, config.years)
+    assert (panel.witness_source.values[panel.flow_witness.values] == "meta").any()
+    return panel, make_splits(panel, config.split)
+
+
+@pytest.fixture(scope="session")
+def reported(small_panel, small_splits) -> np.ndarray:
+    """Pairs with a report to learn from [origin, destination]."""
+    from humanflows.panel.splits import training_observations
+
+    mask = training_observations(small_panel, small_splits)
+    out = np.zeros_like(small_splits.held_out.values)
+    out[small_panel.flow_origin.values[mask], small_panel.flow_destination.values[mask]] = True
+    return out

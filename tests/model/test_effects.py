@@ -1,0 +1,274 @@
+"""Effects bring what covariates do not know: each to its own pairs, places and years, and none unasked."""
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from humanflows.config import LossConfig, ModelConfig
+from humanflows.model.recursion import AFFINITY_START, ONWARD_START, FlowModel, _shares_of_periods
+from humanflows.model.witnesses import MEMORY, effect_penalty
+from humanflows.panel.features import build_features
+
+T = 4  # a year with effects
+EFFECTS = ("tie", "direction", "wave", "turnover", "balance")
+
+
+@pytest.fixture(scope="module")
+def some_reported(small_panel) -> np.ndarray:
+    """Reports of 0→1 in one direction and of 2→3 and 3→2 in both; nobody says anything of 4 and 5."""
+    n = small_panel.sizes["origin"]
+    out = np.zeros((n, n), bool)
+    out[0, 1] = out[2, 3] = out[3, 2] = True
+    return out
+
+
+@pytest.fixture
+def model(small_panel, some_reported) -> FlowModel:
+    """Every pair active, hazards of the start but for the pair, no effects."""
+    torch.manual_seed(1)
+    n = small_panel.sizes["residence"]
+    features = replace(build_features(small_panel), active=~np.eye(n, dtype=bool))
+    made = FlowModel(features, small_panel, ModelConfig(hidden=4, width=8, embedding=2), some_reported)
+    with torch.no_grad():
+        made.cell.read.bias[:2] += torch.tensor([3.0, 1.0])
+    made.read_covariates()
+    return made
+
+
+def row(model, a, b) -> int:
+    """Position of a pair among those with effects."""
+    return int(model.place[a * model.n + b])
+
+
+def hazards(model, t=T):
+    return list(dict(model._years()).values())[t]
+
+
+def change(model, name, position, by=0.5, t=T):
+    """What hazards of a year gain when one effect is set."""
+    with torch.no_grad():
+        before = hazards(model, t)
+        getattr(model, name)[position] += by
+        after = hazards(model, t)
+        getattr(model, name)[position] -= by
+    return {k: getattr(after, k) - getattr(before, k) for k in before._fields}
+
+
+def only(n, cells) -> torch.Tensor:
+    table = torch.zeros(n, n)
+    for (a, b), value in cells.items():
+        table[a, b] = value
+    return table
+
+
+def close(told, expected):
+    torch.testing.assert_close(told, expected, rtol=0, atol=2e-5)
+
+
+def test_without_effects_hazards_are_what_covariates_say(model):
+    for t, told in model._years():
+        native, back = model.systematic[t].unbind(-1)
+        assert torch.equal(told.native, native) and torch.equal(told.back, back)
+        close(told.onward, native + ONWARD_START)
+        close(told.affinity, AFFINITY_START * (native - native.mean(0)))
+
+
+def test_a_fresh_model_has_no_effects(model):
+    assert not any(getattr(model, name).any() for name in EFFECTS)
+    assert penalty(model) == 0
+
+
+# ---- pairs
+
+def test_a_tie_joins_both_directions_of_leaving_and_returning(model):
+    told = change(model, "tie", model.tie_of[row(model, 2, 3)])
+    both = only(model.n, {(2, 3): 0.5, (3, 2): 0.5})
+    close(told["native"], both)
+    close(told["back"], both)
+    assert model.tie_of[row(model, 2, 3)] == model.tie_of[row(model, 3, 2)]
+    assert sorted(model.tie_of.bincount().tolist()) == [2] * len(model.tie)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(0, "native"), (1, "back"), (2, "onward")])
+def test_a_direction_reaches_its_own_pair_and_kind(model, kind, name):
+    told = change(model, "direction", (row(model, 0, 1), kind))
+    close(told[name], only(model.n, {(0, 1): 0.5}))
+    for other in {"native", "back"} - {name}:
+        close(told[other], torch.zeros(model.n, model.n))
+
+
+@pytest.mark.parametrize(("a", "b"), [(4, 5), (1, 0)])
+def test_an_unreported_pair_has_no_direction_but_of_returns(model, a, b):
+    told = change(model, "direction", row(model, a, b), torch.tensor([1.0, 0.0, 3.0]))
+    assert not any(v.any() for v in told.values())
+    told = change(model, "direction", (row(model, a, b), 1), 2.0)      # stocks tell of those who go home
+    close(told.pop("back"), only(model.n, {(a, b): 2.0}))
+    assert not any(v.any() for v in told.values())
+
+
+def test_stocks_of_unreported_pairs_do_not_teach_their_tie(model):
+    stock = model().stock
+    for t in (1, len(stock) - 1):
+        (taught,) = torch.autograd.grad(stock[t, 4, 5] + stock[t, 5, 4], model.tie, retain_graph=True)
+        assert taught[model.tie_of[row(model, 4, 5)]] == 0
+        (taught,) = torch.autograd.grad(stock[t, 2, 3], model.tie, retain_graph=True)
+        assert taught[model.tie_of[row(model, 2, 3)]] > 0
+    (taught,) = torch.autograd.grad(stock.sum() + stock[-1].square().sum(), model.tie)
+    learned = {int(model.tie_of[row(model, a, b)]) for a, b in ((0, 1), (2, 3))}
+    assert set(torch.nonzero(taught).ravel().tolist()) == learned
+
+
+def test_a_half_reported_tie_is_taught_by_the_reported_direction_and_used_in_both(model):
+    tie = int(model.tie_of[row(model, 0, 1)])
+    told = hazards(model)
+    (taught,) = torch.autograd.grad(told.native[1, 0], model.tie, retain_graph=True)
+    assert not taught.any()
+    (taught,) = torch.autograd.grad(told.native[0, 1], model.tie)
+    assert torch.equal(torch.nonzero(taught).ravel(), torch.tensor([tie])) and taught[tie] == 1
+    close(change(model, "tie", tie)["native"], only(model.n, {(0, 1): 0.5, (1, 0): 0.5}))
+
+
+def test_pairs_without_effects_keep_what_covariates_say(small_panel, some_reported):
+    n = small_panel.sizes["residence"]
+    active = np.zeros((n, n), bool)
+    active[2, 3] = active[3, 2] = True
+    model = FlowModel(replace(build_features(small_panel), active=active), small_panel, ModelConfig(), some_reported)
+    with torch.no_grad():
+        for name in ("tie", "direction", "wave"):
+            getattr(model, name).fill_(0.7)
+        told = hazards(model)
+    moved = (told.native - model.systematic[T, ..., 0]).abs() > 1e-5
+    assert torch.equal(moved, torch.as_tensor(active))
+
+
+# ---- times
+
+def test_shares_of_periods_sum_to_one_and_change_at_mid_year(small_panel):
+    np.testing.assert_allclose(_shares_of_periods(small_panel).sum(1), 1)
+    told = _shares_of_periods(xr.Dataset(coords={"year": np.arange(1988, 2004), "stock_year": [1990, 1995, 2000]}))
+    share = dict(zip(range(1988, 2004), told.tolist()))
+    assert told.shape == (16, 2)
+    assert share[1988] == share[1990] == share[1994] == [1, 0]      # years before the first count, too
+    assert share[1995] == [0.5, 0.5]
+    assert share[1996] == share[2000] == share[2003] == [0, 1]      # and years after the last
+
+
+def test_a_wave_lets_natives_leave_and_keeps_them_from_returning(model):
+    period = int(model.wave_share[T].argmax())
+    assert model.wave_share[T, period] == 1
+    told = change(model, "wave", (period, row(model, 4, 5)))
+    close(told["native"], only(model.n, {(4, 5): 0.5}))
+    close(told["back"], only(model.n, {(5, 4): -0.5}))              # born in 4, living in 5
+    with torch.no_grad():
+        calm = model().stock
+        model.wave[period, row(model, 4, 5)] = 0.5
+        high = model().stock
+    assert high[T + 1, 4, 5] > 1.1 * calm[T + 1, 4, 5]              # as the next count will show
+
+
+def test_a_wave_ends_with_its_period(model):
+    first = change(model, "wave", (0, row(model, 4, 5)), t=0)["native"]
+    last = change(model, "wave", (0, row(model, 4, 5)), t=model.years - 1)["native"]
+    assert first[4, 5] == pytest.approx(0.5, abs=1e-5) and not last.any()
+    edge = int(np.flatnonzero(model.wave_share[:, 0] == 0.5)[0])
+    assert change(model, "wave", (0, row(model, 4, 5)), t=edge)["native"][4, 5] == pytest.approx(0.25, abs=1e-5)
+
+
+def penalty(model, **ridges) -> float:
+    return float(effect_penalty(model, LossConfig(**ridges)).detach())
+
+
+def totals(model, place):
+    flow = model().flow[T]
+    return float(flow[:, place].sum()), float(flow[place].sum())
+
+
+@pytest.mark.parametrize("effect", ["balance", "turnover"])
+def test_balance_moves_net_migration_and_turnover_the_sum(model, effect):
+    place, by = 3, 0.1
+    with torch.no_grad():
+        model.onward_level.fill_(-3.0)      # few move on: what these do follows from leanings as well
+        before = totals(model, place)
+        getattr(model, effect)[T, place] = by
+        after = totals(model, place)
+    arrivals, departures = (np.log(b / a) for a, b in zip(before, after))
+    assert arrivals == pytest.approx(by, rel=0.1)
+    assert departures == pytest.approx(by if effect == "turnover" else -by, rel=0.1)
+
+
+def test_balance_leaves_turnover_nearly_alone(model):
+    with torch.no_grad():
+        before = model().flow[T]
+        model.balance[T] = 0.1 * torch.randn(model.n, generator=torch.Generator().manual_seed(0))
+        after = model().flow[T]
+    net, both = (lambda f: f.sum(0) - f.sum(1)), (lambda f: f.sum(0) + f.sum(1))
+    assert (net(after) - net(before)).abs().sum() > 4 * abs(float(both(after).sum() - both(before).sum()))
+    assert not torch.allclose(after, before, rtol=0.02)
+
+
+def test_an_unusual_year_is_that_year_alone(model):
+    for effect in ("turnover", "balance"):
+        assert change(model, effect, (T, 2))["native"].any()
+        for t in (T - 1, T + 1):
+            assert not change(model, effect, (T, 2), t=t)["native"].any()
+
+
+# ---- moving on
+
+def test_people_move_on_where_natives_go_at_a_level_of_their_own(model):
+    told = change(model, "onward_level", (), by=0.7)
+    close(told["onward"], torch.full((model.n, model.n), 0.7))
+    assert not told["native"].any() and not told["affinity"].any()
+
+
+def test_affinity_follows_the_leaning_of_natives(model):
+    native = hazards(model).native.detach()
+    told = change(model, "affinity_slope", (), by=0.25)
+    close(told["affinity"], 0.25 * (native - native.mean(0)))
+    assert told["affinity"].mean(0).abs().max() < 1e-5              # a leaning among origins, no attraction of its own
+    assert not told["onward"].any()
+
+
+# ---- shrinkage
+
+@pytest.mark.parametrize(("name", "ridge"), [("tie", "pair_ridge"), ("direction", "pair_ridge"), ("wave", "wave_ridge"),
+                                             ("turnover", "turnover_ridge"), ("balance", "balance_ridge")])
+def test_each_effect_is_shrunk_by_its_own_ridge(model, name, ridge):
+    none = dict.fromkeys(("pair_ridge", "wave_ridge", "turnover_ridge", "balance_ridge"), 0.0)
+    with torch.no_grad():
+        getattr(model, name).fill_(0.5)
+        assert penalty(model, **none) == 0
+        one, two = (penalty(model, **{**none, ridge: r}) for r in (0.1, 0.2))
+        getattr(model, name).fill_(1.0)
+        assert one > 0 and two == pytest.approx(2 * one)
+        assert penalty(model, **{**none, ridge: 0.1}) == pytest.approx(4 * one)
+
+
+def test_scalars_are_shrunk_towards_their_start(model):
+    with torch.no_grad():
+        model.onward_level += 0.5
+        assert penalty(model) > 0
+        model.onward_level -= 0.5
+        model.affinity_slope += 0.5
+        assert penalty(model) > 0
+
+
+def test_what_fades_costs_less_than_what_comes_and_goes(model):
+    course = MEMORY ** torch.arange(model.years)
+    told = []
+    with torch.no_grad():
+        for signs in (1.0, (-1.0) ** torch.arange(model.years)):
+            model.balance[:, 0] = course * signs
+            told.append(penalty(model, balance_ridge=1.0))
+    assert told[0] == pytest.approx(1 / model.balance.numel(), rel=1e-4)     # nothing is new after the first year
+    assert told[1] > 2 * told[0]
+
+
+def test_a_world_without_pairs_to_learn_of_has_no_penalty_but_a_number(small_panel, some_reported):
+    n = small_panel.sizes["residence"]
+    model = FlowModel(replace(build_features(small_panel), active=np.zeros((n, n), bool)), small_panel, ModelConfig(),
+                      some_reported)
+    assert penalty(model) == 0
+    assert torch.isfinite(model().flow).all()
