@@ -12,7 +12,7 @@ unexport MPLBACKEND
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book notebooks refresh test serve clean
+.PHONY: help setup book notebooks refresh validate test serve clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' \
@@ -40,6 +40,11 @@ notebooks: $(READY)  ## Run the stale notebooks only
 
 refresh: $(READY)  ## Run every notebook again, fresh or not, and build the book
 	$(BIN)/humanflows book --profile $(PROFILE) --refresh
+
+# About fifteen trainings, two side by side; what has run is kept.
+validate: $(READY)  ## Run the validation protocols (hours for the world) and print their scores
+	$(BIN)/humanflows harmonise --profile $(PROFILE)
+	$(BIN)/humanflows protocols --profile $(PROFILE)
 
 # The summary of pytest is the last line. The notebooks' committed, rounded outputs are compared by nbval. Two workers
 # with one thread each: on two cores more threads only wait for one another.

@@ -149,6 +149,36 @@ def recover(
 
 
 @app.command()
+def protocols(
+    profile: Profile = "twin",
+    only: Annotated[list[str] | None, typer.Option(help="Name of a protocol, or its beginning: fold, blind, reporters, "
+                                                   "source, net-third. Repeatable; all by default.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of every training; default: as configured.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Protocols side by side.")] = 2,
+    settings: Setting = None,
+) -> None:
+    """Withhold part of the reports, train without it, score on it beside all peers; needs the step harmonise.
+
+    Five folds of corridors, the last three years blind, offices left out in five groups, sources, and the net migration
+    of a third of the territories: about fifteen times as long as the step train. What has run is kept, an interrupted
+    training resumes.
+    """
+    with _step(f"validation protocols ({profile})", _device_of(profile)):
+        from . import pipeline
+        from . import protocols as runs
+
+        given = {"epochs": epochs, "settings": parse_settings(settings)}
+        config = runs.configure(profile, **given)
+        every = runs.list_protocols(config, pipeline.open_panel(config))
+        runs.run_protocols(runs.choose(every, only), profile, workers=workers, **given)
+        tables = runs.collect(profile, **given)
+        typer.echo(runs.summarise(tables).to_string(index=False, float_format="{:.3f}".format))
+        if profile == "world":
+            typer.echo(tables["targets"].to_string(index=False, float_format="{:.3f}".format))
+        typer.echo(f"→ {runs.folder(profile)}")
+
+
+@app.command()
 def provenance(
     corridor: Annotated[str, typer.Argument(help="Origin and destination, e.g. VEN-COL.")],
     year: Annotated[int, typer.Argument(help="Calendar year.")],

@@ -15,7 +15,7 @@ from ..panel.splits import training_observations
 from ..territories import check_codes, region_of
 
 
-def predict_persistence(panel: xr.Dataset, *, horizon: str = "annual") -> xr.DataArray:
+def predict_persistence(panel: xr.Dataset, *, horizon: str = "annual", seen: np.ndarray | None = None) -> xr.DataArray:
     """Most recent report of the same corridor by the same witness before the year, or before the five-year period.
 
     Parameters
@@ -24,6 +24,8 @@ def predict_persistence(panel: xr.Dataset, *, horizon: str = "annual") -> xr.Dat
     horizon : ``"annual"``: the latest report from before the observation's year, however old. ``"five_year"``: the
         latest from before the first year of its calendar period (1990–94, …), the same for all five years, so that
         their sum uses nothing from inside the period.
+    seen : bool array (observation,), the reports that may be looked up; all by default. Where the last years are blind,
+        every one of them has the last report from before them.
 
     Returns
     -------
@@ -38,8 +40,9 @@ def predict_persistence(panel: xr.Dataset, *, horizon: str = "annual") -> xr.Dat
     keys, reports = _reports(panel, horizon, "persistence")
     wanted = reports.assign(position=np.arange(len(reports)),
                             year=reports["year"] if horizon == "annual" else reports["year"] // 5 * 5)
+    known = reports if seen is None else reports[np.asarray(seen, dtype=bool)]
     latest = pd.merge_asof(wanted.drop(columns="persons").sort_values("year", kind="stable"),
-                           reports.sort_values("year", kind="stable"), on="year", by=keys, allow_exact_matches=False)
+                           known.sort_values("year", kind="stable"), on="year", by=keys, allow_exact_matches=False)
     values = np.full(len(reports), np.nan)
     values[latest["position"]] = latest["persons"]
     return xr.DataArray(values, dims="observation", name="persistence", attrs={

@@ -31,6 +31,7 @@ from ..baselines.persistence import predict_corridor_mean, predict_persistence
 from ..baselines.reconstruct import METHODS, reconstruct_reported
 from ..errors import SchemaError
 from ..panel.splits import PARTS, split_of
+from .bootstrap import DRAWS, LEVEL, cluster_sums, draw_weights, moments, percentile_interval, r_of_sums
 from .peers import METHOD_TITLES, five_year_flows
 from .scores import common_part_of_commuters, log_bias, mean_abs_log_error, pearson_r
 from .validation import OWN, OWN_LEARNED_FROM, flow_cells, note_of
@@ -41,7 +42,6 @@ SETS = ("collection", "side", "criterion")
 COLUMNS = ("window", "part", *SETS, "peer", "n", "corridors",
            *(c for m in MEASURES for c in (m, f"{m}_difference", f"{m}_lower", f"{m}_upper")), "n_proportion",
            "abs_log_error", "cpc", "log_bias", "dropped", "learned_from", "note")
-DRAWS, LEVEL = 1000, 0.95
 
 
 def five_year_cells(panel: xr.Dataset, splits: xr.Dataset, *, window: str = "calendar") -> pd.DataFrame:
@@ -350,27 +350,12 @@ def correlations(observed: np.ndarray, estimated: Mapping[str, np.ndarray], corr
     if len(x) < 2:
         return table
     labels, group = np.unique(corridor[used], return_inverse=True)
-    k = len(labels)
-    chosen = np.random.default_rng(seed).integers(0, k, (draws, k))
-    weight = np.bincount((chosen + k * np.arange(draws)[:, None]).ravel(), minlength=draws * k)
-    weight = weight.reshape(draws, k).astype(np.float64)
-    x = x - x.mean()                                     # centred first: the sums below then lose no digits
-    columns = [np.ones_like(x), x, x * x]
-    for e in peers.values():
-        e = e - e.mean()
-        columns += [e, e * e, x * e]
-    sums = weight @ np.stack([np.bincount(group, c, k) for c in columns], axis=1)           # (draw, quantity)
-    n, sx, sxx = sums[:, 0], sums[:, 1], sums[:, 2]
-    drawn = {}
-    for p, name in enumerate(peers):
-        se, see, sxe = sums[:, 3 + 3 * p:6 + 3 * p].T
-        spread = (sxx - sx * sx / n) * (see - se * se / n)
-        drawn[name] = np.where(spread > 0, (sxe - sx * se / n) / np.sqrt(np.where(spread > 0, spread, 1)), np.nan)
-    own = drawn[next(iter(peers))]
-    for name, r in drawn.items():
-        difference = (r - own)[np.isfinite(r - own)]
-        if len(difference):
-            table.loc[name, ["lower", "upper"]] = np.quantile(difference, [(1 - level) / 2, (1 + level) / 2])
+    columns = [c for e in peers.values() for c in moments(x, e)]
+    sums = cluster_sums(group, len(labels), *columns)
+    drawn = np.concatenate([weight @ sums for weight in draw_weights(len(labels), draws, seed)])
+    rs = [r_of_sums(drawn[:, 6 * p:6 * p + 6]) for p in range(len(peers))]
+    for name, r in zip(peers, rs):
+        table.loc[name, ["lower", "upper"]] = percentile_interval(r - rs[0], level)
     return table
 
 

@@ -9,6 +9,16 @@ import numpy as np
 import pandas as pd
 
 from ..errors import NegativeCountError, SchemaError
+from .bootstrap import (
+    DRAWS,
+    LEVEL,
+    cluster_sums,
+    draw_weights,
+    moments,
+    percentile_interval,
+    r_of_sums,
+    resampled_median,
+)
 
 SCORES = ("n", "r", "log_r", "abs_log_error", "cpc", "log_bias", "within_r", "change_r")
 MIN_YEARS, MIN_MEAN = 10, 50.0  # corridors that enter the R within corridors
@@ -304,78 +314,99 @@ def score_table(observed, peers: Mapping[str, np.ndarray], corridor, year, **lab
     return pd.DataFrame(rows, columns=[*labels, "peer", *SCORES, "dropped"])
 
 
-def bootstrap_difference(observed, first, second, corridor, year=None, *, draws: int = 1000, level: float = 0.95,
+def bootstrap_difference(observed, first, second, corridor, year=None, *, draws: int = DRAWS, level: float = LEVEL,
                          seed: int = 0) -> pd.DataFrame:
     """Is one peer better than another, or only luckier in its corridors? Intervals of the difference in each score.
 
-    Whole corridors are drawn with replacement (cells of one corridor are not independent), the same for both peers.
-    Scores that are functions of sums are computed for all draws at once from each corridor's sums.
+    See :func:`bootstrap_differences`, of which this is the comparison of two.
 
     Parameters
     ----------
     observed, first, second : persons, arrays (cell,).
-    corridor : label of each cell's corridor.
-    year : of each cell; None leaves ``change_r`` out.
-    draws, level, seed : of the percentile interval [1]_.
+    corridor, year, draws, level, seed : as there.
 
     Returns
     -------
     DataFrame indexed by score with columns difference (first − second on all cells), lower, upper.
-
-    References
-    ----------
-    .. [1] Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 13.
     """
-    o, a, b = _counts(observed=observed, first=first, second=second)
+    table = bootstrap_differences(observed, {"first": first, "second": second}, corridor, year, draws=draws,
+                                  level=level, seed=seed)
+    return table.set_index("score")[["difference", "lower", "upper"]].rename_axis(None)
+
+
+def bootstrap_differences(observed, estimated: Mapping[str, np.ndarray], corridor, year=None, *, cluster=None,
+                          draws: int = DRAWS, level: float = LEVEL, seed: int = 0) -> pd.DataFrame:
+    """Differences of the first peer's scores to every other's, with bootstrap intervals.
+
+    Whole corridors are drawn with replacement (see :mod:`humanflows.results.bootstrap`), the same for all peers.
+
+    Parameters
+    ----------
+    observed : persons, array (cell,).
+    estimated : by peer, persons, arrays (cell,); the first is the one that the others are compared with.
+    corridor : label of each cell's corridor (and witness, where two report the same one): R over time is within these.
+    year : of each cell; None leaves ``change_r`` out.
+    cluster : what is drawn as a whole, each corridor lying in one; by default the corridors.
+    draws, level, seed : of the percentile interval.
+
+    Returns
+    -------
+    DataFrame: peer (all but the first), score, difference (first − peer on all cells), lower, upper. NaN where a score
+    is not defined.
+
+    Raises
+    ------
+    SchemaError, NegativeCountError
+        Without any cell or a second peer, for a corridor in two clusters, and as :func:`score`.
+    """
+    names = list(estimated)
+    o, *everyone = _counts(observed=observed, **{f"estimate of {n}": e for n, e in estimated.items()})
+    if not len(o) or len(names) < 2 or draws < 2 or not 0 < level < 1:
+        raise SchemaError("scores", f"{len(o)} cells, {len(names)} peers, {draws} draws, level {level}",
+                          "give at least one cell, two peers, two draws and a level between 0 and 1")
     labels, group = _grouped(corridor, len(o))
-    if not len(o) or draws < 2 or not 0 < level < 1:
-        raise SchemaError("scores", f"{len(o)} cells, {draws} draws, level {level}",
-                          "give at least one cell, two draws and a level between 0 and 1")
-    k = len(labels)
-    chosen = np.random.default_rng(seed).integers(0, k, (draws, k))
-    weight = np.zeros((draws, k))
-    np.add.at(weight, (np.arange(draws)[:, None], chosen), 1.0)
-    weight = np.concatenate([np.ones((1, k)), weight])  # first row: the corridors as they are
-    chosen = np.concatenate([np.arange(k)[None], chosen])
-    differences = {name: x - y for (name, x), y in zip(
-        _resampled(o, a, labels, group, year, weight, chosen).items(),
-        _resampled(o, b, labels, group, year, weight, chosen).values())}
-    tail = (1 - level) / 2
-    rows = {}
-    for name, values in differences.items():
-        usable = values[1:][np.isfinite(values[1:])]
-        low, high = np.quantile(usable, [tail, 1 - tail]) if len(usable) else (np.nan, np.nan)
-        rows[name] = {"difference": values[0], "lower": low, "upper": high}
-    return pd.DataFrame.from_dict(rows, orient="index")
+    drawn, drawn_of = _grouped(corridor if cluster is None else cluster, len(o))
+    home = np.zeros(len(labels), dtype=np.int64)
+    home[group] = drawn_of
+    if (home[group] != drawn_of).any():
+        raise SchemaError("scores", "a corridor lies in two clusters", "draw whole corridors",
+                          key=str(labels[group][home[group] != drawn_of][0]))
+    parts = [_sufficient(o, e, labels, group, year, drawn_of, home, len(drawn)) for e in everyone]
+    whole = [_scores_of(np.ones((1, len(drawn))), part) for part in parts]
+    blocks = [[_scores_of(weight, part) for part in parts] for weight in draw_weights(len(drawn), draws, seed)]
+    rows = []
+    for k, name in enumerate(names[1:], start=1):
+        for score_name in whole[0]:
+            own, other = (np.concatenate([b[p][score_name] for b in blocks]) for p in (0, k))
+            lower, upper = percentile_interval(own - other, level)
+            rows.append({"peer": name, "score": score_name, "lower": lower, "upper": upper,
+                         "difference": float(whole[0][score_name][0] - whole[k][score_name][0])})
+    return pd.DataFrame(rows)[["peer", "score", "difference", "lower", "upper"]]
 
 
-def _resampled(o, e, labels, group, year, weight, chosen) -> dict[str, np.ndarray]:
-    """Each score for each row of corridor weights (draw, corridor)."""
-    k = len(labels)
+def _sufficient(o, e, labels, group, year, drawn_of, home, clusters: int) -> dict:
+    """Sums per cluster, and R over time per corridor, from which the scores of every draw follow."""
+    x, y = np.log1p(o), np.log1p(e)
+    plain = cluster_sums(drawn_of, clusters, *moments(o, e), *moments(x, y), o, e, np.minimum(o, e), np.abs(y - x))
+    rs = within_corridor_rs(o, e, labels[group])
+    part = {"sums": plain, "within": rs.to_numpy(), "within_of": home[np.searchsorted(labels, rs.index.to_numpy())]}
+    if year is not None:
+        changes = five_year_changes(o, e, labels[group], year)
+        of = home[np.searchsorted(labels, changes["corridor"].to_numpy())]
+        columns = moments(*(changes[c].to_numpy() for c in ("observed", "estimated"))) if len(changes) else []
+        part["changes"] = cluster_sums(of, clusters, *columns) if columns else np.zeros((clusters, 6))
+    return part
 
-    def sums(*cells, by=group):  # (draw, quantity)
-        return weight @ np.stack([np.bincount(by, c, k) for c in cells], axis=1)
 
-    def correlation(x, y, by=group):
-        if not len(x):
-            return np.full(len(weight), np.nan)
-        x, y = x - x.mean(), y - y.mean()  # centred first: the sums below then lose no digits
-        n, sx, sy, sxx, syy, sxy = sums(np.ones_like(x), x, y, x * x, y * y, x * y, by=by).T
-        spread = (sxx - sx * sx / n) * (syy - sy * sy / n)
-        return np.where(spread > 0, (sxy - sx * sy / n) / np.sqrt(np.where(spread > 0, spread, 1)), np.nan)
-
+def _scores_of(weight: np.ndarray, part: dict) -> dict[str, np.ndarray]:
+    """Each score for each row of weights (draw, cluster)."""
+    sums = weight @ part["sums"]
+    n = sums[:, 0]
+    so, se, common, error = sums[:, 12:].T
     with np.errstate(divide="ignore", invalid="ignore"):
-        n, so, se, common, error = sums(np.ones_like(o), o, e, np.minimum(o, e), np.abs(np.log1p(e) - np.log1p(o))).T
-        result = {"r": correlation(o, e), "log_r": correlation(np.log1p(o), np.log1p(e)), "abs_log_error": error / n,
-                  "cpc": 2 * common / (so + se), "log_bias": np.log(se) - np.log(so)}
-        rs = within_corridor_rs(o, e, labels[group]).reindex(labels).to_numpy()
-        drawn = rs[chosen]
-        result["within_r"] = np.full(len(weight), np.nan)
-        some = ~np.isnan(drawn).all(1)
-        if some.any():
-            result["within_r"][some] = np.nanmedian(drawn[some], axis=1)
-        if year is not None:
-            changes = five_year_changes(o, e, labels[group], year)
-            by = np.searchsorted(labels, changes["corridor"].to_numpy())
-            result["change_r"] = correlation(changes["observed"].to_numpy(), changes["estimated"].to_numpy(), by=by)
+        result = {"r": r_of_sums(sums[:, :6]), "log_r": r_of_sums(sums[:, 6:12]), "abs_log_error": error / n,
+                  "cpc": 2 * common / (so + se), "log_bias": np.log(se) - np.log(so),
+                  "within_r": resampled_median(weight[:, part["within_of"]], part["within"])}
+        if "changes" in part:
+            result["change_r"] = r_of_sums(weight @ part["changes"])
     return result

@@ -11,7 +11,7 @@ The definitions, chosen so that the published peers score here what the validati
   A peer that has nothing in the whole set (wrong years, say) is left out of it instead of emptying it.
 - The same cells are not the same information: ``learned_from`` says what each peer had seen.
 """
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ import xarray as xr
 from ..errors import SchemaError
 from ..panel.splits import observations_in
 from .estimates import net_migration_of, world_total
-from .scores import SCORES, coverage, crps_from_quantiles, pearson_r, score_table
+from .scores import MIN_YEARS, SCORES, coverage, crps_from_quantiles, pearson_r, score_table
 
 OWN = "humanflows"
 OWN_LEARNED_FROM = "the other corridors of the same collections, stocks and net migration"
@@ -60,20 +60,23 @@ def note_of(collection: str, criterion: str) -> str:
     return "; ".join(n for n in notes if n)
 
 
-def flow_cells(panel: xr.Dataset, splits: xr.Dataset, parts="held_out") -> pd.DataFrame:
+def flow_cells(panel: xr.Dataset, splits: xr.Dataset, parts="held_out",
+               observations: np.ndarray | None = None) -> pd.DataFrame:
     """The reported flows to score with, one row per cell.
 
     Parameters
     ----------
     panel, splits : of the same territories.
     parts : of the splits, as in :func:`humanflows.panel.splits.observations_in`.
+    observations : bool array (observation,), those that may be scored (what a protocol withheld, say); all by default.
 
     Returns
     -------
     DataFrame with columns collection, reporter, side, criterion, year, origin, destination (codes), persons, corridor
     (an integer label of witness and corridor), observation (position in the panel).
     """
-    chosen = np.flatnonzero(observations_in(panel, splits, parts))
+    inside = observations_in(panel, splits, parts)
+    chosen = np.flatnonzero(inside if observations is None else inside & observations)
     origin, destination, witness, year = (panel[f"flow_{k}"].values[chosen].astype(np.int64)
                                           for k in ("origin", "destination", "witness", "year"))
     labels = [str(w).split("|") for w in panel["witness"].values]
@@ -116,26 +119,63 @@ def validate(estimates: xr.DataArray, panel: xr.Dataset, splits: xr.Dataset, pee
     SchemaError
         For estimates that are missing somewhere, peers of unknown dimensions, or a peer named like the estimates.
     """
+    _dims(estimates, OWN, {("year", "origin", "destination")})
+    everyone = beside(estimates, peers)
+    tables = [_table(cells, values, **labels) for labels, cells, values in score_sets(everyone, panel, splits, parts)]
+    result = pd.concat(tables) if tables else pd.DataFrame(columns=COLUMNS)
+    return about_peers(result, everyone)[list(COLUMNS)].reset_index(drop=True)
+
+
+def beside(estimates: xr.DataArray, peers: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
+    """The estimates, first, and their peers by name.
+
+    Raises
+    ------
+    SchemaError
+        For estimates that are missing somewhere, or a peer named like the estimates.
+    """
     if OWN in peers:
         raise SchemaError("validation", f"a peer is named {OWN!r}", "give the estimates as the first argument alone",
                           OWN)
-    _dims(estimates, OWN, {("year", "origin", "destination")})
-    if not np.isfinite(estimates.values).all():
+    if estimates.dims != ("observation",) and not np.isfinite(estimates.values).all():
         raise SchemaError("validation", "the estimates have values that are not finite", "estimate again", OWN)
-    everyone = {OWN: estimates, **peers}
-    cells = flow_cells(panel, splits, parts)
-    values = {}
-    for name, peer in peers.items():
+    return {OWN: estimates, **peers}
+
+
+def about_peers(table: pd.DataFrame, everyone: Mapping[str, xr.DataArray]) -> pd.DataFrame:
+    """The table with what each peer had seen (``learned_from``) and what to say beside its set (``note``)."""
+    seen = {n: p.attrs.get("learned_from", OWN_LEARNED_FROM if n == OWN else "") for n, p in everyone.items()}
+    return table.assign(learned_from=table["peer"].map(seen),
+                        note=[note_of(c, k) for c, k in zip(table["collection"], table["criterion"])])
+
+
+def score_sets(everyone: Mapping[str, xr.DataArray], panel: xr.Dataset, splits: xr.Dataset, parts="held_out",
+               observations: np.ndarray | None = None) -> Iterator[tuple[dict, pd.DataFrame, dict[str, np.ndarray]]]:
+    """The sets that are scored, one after another: each collection, side and criterion, by year and by five years.
+
+    Parameters
+    ----------
+    everyone : estimates and peers by name, of the shapes that :func:`validate` names for peers.
+    panel, splits : of the same territories.
+    parts, observations : as for :func:`flow_cells`.
+
+    Yields
+    ------
+    labels : collection, side, criterion, horizon.
+    cells : origin, destination, persons, corridor (label of witness and corridor), year.
+    values : by name, persons, array (cell,); NaN where a peer has nothing. Who says nothing at this horizon is not in.
+    """
+    for name, peer in everyone.items():
         _dims(peer, name, {("year", "origin", "destination"), ("period", "origin", "destination"), ("observation",)})
         if peer.dims == ("observation",) and len(peer) != panel.sizes["observation"]:
             raise SchemaError("validation", f"{len(peer)} values for {panel.sizes['observation']} observations",
                               "predict from this panel", name)
+    cells = flow_cells(panel, splits, parts, observations)
     values = {name: _annual_values(peer, cells) for name, peer in everyone.items()}
-    tables = []
     for (collection, side, criterion), group in cells.groupby(["collection", "side", "criterion"], sort=True):
         labels = {"collection": collection, "side": side, "criterion": criterion}
         annual = {n: v[group.index] for n, v in values.items() if v is not None and _scored_at(everyone[n], "annual")}
-        tables.append(_table(group, annual, **labels, horizon="annual"))
+        yield {**labels, "horizon": "annual"}, group, annual
         sums, members = _five_year(group)
         if len(sums):
             five = {}
@@ -144,12 +184,7 @@ def validate(estimates: xr.DataArray, panel: xr.Dataset, splits: xr.Dataset, pee
                     five[name] = _look_up(peer, "period", sums)
                 elif _scored_at(peer, "five_year"):
                     five[name] = np.bincount(members[members >= 0], values[name][group.index][members >= 0], len(sums))
-            tables.append(_table(sums, five, **labels, horizon="five_year"))
-    result = pd.concat(tables) if tables else pd.DataFrame(columns=COLUMNS)
-    seen = {n: p.attrs.get("learned_from", OWN_LEARNED_FROM if n == OWN else "") for n, p in everyone.items()}
-    result["learned_from"] = result["peer"].map(seen)
-    result["note"] = [note_of(c, k) for c, k in zip(result["collection"], result["criterion"])]
-    return result[list(COLUMNS)].reset_index(drop=True)
+            yield {**labels, "horizon": "five_year"}, sums, five
 
 
 def _dims(array, name, allowed):
@@ -273,26 +308,42 @@ def validate_net_migration(estimate: xr.DataArray, panel: xr.Dataset,
     (median over territories of R over time, from ten years), territories (that entered it), abs_error (mean, persons),
     dropped, learned_from. All peers of one reference and horizon are scored on the same cells.
     """
-    everyone = {OWN: estimate, **{n: as_net_migration(p) for n, p in peers.items()}}
     _dims(estimate, OWN, {("year", "residence")})
-    rows = []
+    seen = {OWN: estimate.attrs.get("learned_from", OWN_LEARNED_FROM),
+            **{n: p.attrs.get("learned_from", "") for n, p in peers.items()}}
+    return pd.DataFrame([{**labels, **row, "learned_from": seen[row["peer"]]}
+                         for labels, observed, values in net_migration_sets(estimate, panel, peers)
+                         for row in net_scores(observed, values)])
+
+
+def net_migration_sets(estimate: xr.DataArray, panel: xr.Dataset, peers: Mapping[str, xr.DataArray],
+                       ) -> Iterator[tuple[dict, np.ndarray, dict[str, np.ndarray]]]:
+    """What net migration is compared with: each reference, by year and by five years.
+
+    Parameters
+    ----------
+    estimate, panel, peers : as for :func:`validate_net_migration`.
+
+    Yields
+    ------
+    labels : reference, horizon.
+    observed : (year or period, residence), persons; NaN where the reference has nothing.
+    values : by name, arrays of that shape. Who says nothing at this horizon is not in.
+    """
+    everyone = {OWN: estimate, **{n: as_net_migration(p) for n, p in peers.items()}}
     for reference, variable in (("wpp", "net_migration"), ("national", "net_migration_national")):
         if variable not in panel:
             continue
         truth = panel[variable].transpose("year", "residence")
         annual = {n: p.reindex(year=truth["year"], residence=truth["residence"]).values
                   for n, p in everyone.items() if p.dims[0] == "year"}
+        yield {"reference": reference, "horizon": "annual"}, truth.values, annual
         five_truth, starts = _five_year_sums(truth.values, truth["year"].values)
         five = {n: _five_year_sums(a, truth["year"].values)[0] for n, a in annual.items()}
         five |= {n: p.reindex(period=starts, residence=truth["residence"]).values
                  for n, p in everyone.items() if p.dims[0] == "period"}
-        five = {n: five[n] for n in everyone}  # in the order given
-        for horizon, observed, values in (("annual", truth.values, annual), ("five_year", five_truth, five)):
-            rows += [{"reference": reference, "horizon": horizon, **row,
-                      "learned_from": everyone[row["peer"]].attrs.get(
-                          "learned_from", OWN_LEARNED_FROM if row["peer"] == OWN else "")}
-                     for row in _net_rows(observed, values)]
-    return pd.DataFrame(rows)
+        # in the order given
+        yield {"reference": reference, "horizon": "five_year"}, five_truth, {n: five[n] for n in everyone}
 
 
 def _five_year_sums(values: np.ndarray, years: np.ndarray) -> tuple[np.ndarray, list[int]]:
@@ -303,22 +354,36 @@ def _five_year_sums(values: np.ndarray, years: np.ndarray) -> tuple[np.ndarray, 
     return (np.stack(sums) if sums else np.empty((0, *values.shape[1:]))), starts
 
 
-def _net_rows(observed: np.ndarray, values: dict[str, np.ndarray]) -> list[dict]:
+def same_cells(observed: np.ndarray, values: Mapping[str, np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Where the observed and everybody who has anything have a number; and those who have, float64."""
     values = {n: v.astype(np.float64) for n, v in values.items() if v.size and not np.isnan(v).all()}
-    known = ~np.isnan(observed)
-    keep = known.copy()
-    for v in values.values():
-        keep &= ~np.isnan(v)
-    long = keep.sum(0) >= 10
+    return np.all([np.isfinite(observed), *(~np.isnan(v) for v in values.values())], axis=0), values
+
+
+def rs_over_time(observed: np.ndarray, estimated: np.ndarray, keep: np.ndarray) -> np.ndarray:
+    """R over time within each territory, (residence,); NaN with fewer than ``MIN_YEARS`` years or without any change.
+
+    Parameters
+    ----------
+    observed, estimated : (year, residence).
+    keep : (year, residence) bool, the cells to compare.
+    """
+    return np.array([pearson_r(observed[k, j], estimated[k, j]) if (k := keep[:, j]).sum() >= MIN_YEARS else np.nan
+                     for j in range(keep.shape[1])])
+
+
+def net_scores(observed: np.ndarray, values: Mapping[str, np.ndarray]) -> list[dict]:
+    """Scores of everybody's net migration, on the cells that all have (see :func:`validate_net_migration`)."""
+    keep, values = same_cells(observed, values)
     rows = []
     for name, v in values.items():
-        rs = [pearson_r(observed[keep[:, k], k], v[keep[:, k], k]) for k in np.flatnonzero(long)]
-        rs = np.array(rs)[~np.isnan(rs)] if rs else np.empty(0)
+        rs = rs_over_time(observed, v, keep)
+        rs = rs[~np.isnan(rs)]
         o, e = observed[keep].astype(np.float64), v[keep]
         rows.append({"peer": name, "n": int(keep.sum()), "r": pearson_r(o, e),
                      "within_r": float(np.median(rs)) if len(rs) else np.nan, "territories": len(rs),
                      "abs_error": float(np.abs(o - e).mean()) if len(o) else np.nan,
-                     "dropped": int((known & ~keep).sum())})
+                     "dropped": int((np.isfinite(observed) & ~keep).sum())})
     return rows
 
 

@@ -1,0 +1,424 @@
+"""The validation protocols: one part of the reports withheld at a time, a member trained without it, and scored on it.
+
+- ``fold-1`` … : a fifth of the corridors, with everything that anybody reports of them;
+- ``blind`` : all migration figures of the last three years;
+- ``reporters-1`` … ``reporters-5`` : every office left out in exactly one of five seeded groups with about as many
+  observations each. It is leave-one-reporter-out in five groups: one training for each of about fifty offices would
+  take a day;
+- ``source-…`` : one source of flows. Sources that publish the same counts (``UNITED``) go together, or the one would
+  tell what the other withholds;
+- ``net-third`` : the net migration of a random third of the territories.
+
+All but the folds hold out the corridors of the configuration's fold as well, so that they compare with that fold; what
+they withheld is scored on the other corridors and, apart, on all.
+
+What is withheld is taken out of the panel before anything reads it (:mod:`humanflows.panel.withhold`). A protocol that
+has run is kept, an interrupted training resumes, and scores are made again without training: estimates are kept too.
+"""
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+from tqdm import tqdm
+
+from . import artifacts, paths, pipeline
+from .baselines.gravity import predict_gravity
+from .baselines.ipf import NotConvergedError
+from .config import Config, load_config
+from .errors import ArtifactError, ConfigError
+from .model import train as training
+from .panel.splits import make_splits, observations_in
+from .panel.withhold import reporters_of, sources_of, withheld_observations, withhold
+from .results.estimates import open_estimates, write_estimates
+from .results.peers import published_net_migration
+from .results.protocols import mean_of_members, score_flows, score_net_migration, score_stocks, splice
+from .results.targets import NO_NATIONAL, WITHHELD, measure_targets
+from .results.validation import OWN
+from .territories import codes
+
+BLIND_YEARS, REPORTER_GROUPS, SHARE_OF_TERRITORIES = 3, 5, 1 / 3
+# OECD's counts by citizenship are UN DESA's, and UN DESA's of New Zealand are Stats NZ's.
+UNITED = ("undesa_imfsc", "oecd", "statsnz")
+TABLES = ("scores", "net_migration", "stocks")
+TOGETHER = {"fold": "all five folds", "reporters": "all reporter groups"}
+_REPORTER_STREAM, _TERRITORY_STREAM = 10, 11    # the split's seed serves draws of its own for corridors
+_TRAINING_CODE = ("model", "panel/features.py", "panel/harmonise.py", "panel/splits.py")
+_SCORING_CODE = ("protocols.py", "pipeline.py", "panel/withhold.py", "results", "baselines", "sources/published.py",
+                 "sources/abel_cohen.py")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What one validation protocol withholds."""
+
+    name: str                                        # of its folder
+    label: str                                       # in tables and figures
+    split: Mapping = field(default_factory=dict)     # change of the configuration's split
+    withheld: Mapping = field(default_factory=dict)  # arguments of panel.withhold.withhold
+
+
+def list_protocols(config: Config, panel: xr.Dataset) -> list[Protocol]:
+    """Every protocol of a profile; the panel says which offices, sources, years and territories there are."""
+    seed, folds = config.split.seed, range(1, config.split.folds + 1)
+    found = [Protocol(f"fold-{k}", f"corridors of fold {k} held out", {"held_out_fold": k}) for k in folds]
+    first = int(panel["year"].values[-min(BLIND_YEARS, panel.sizes["year"] - 1)])
+    found.append(Protocol("blind", f"blind from {first}", withheld={"blind_from": first}))
+    if (spoken := _blind_while_offices_speak(panel)) not in (None, first):
+        found.append(Protocol("blind-offices", f"blind from {spoken}, the last years in which most offices report",
+                              withheld={"blind_from": spoken}))
+    groups = reporter_groups(reporters_of(panel), seed)
+    found += [Protocol(f"reporters-{k}", f"{len(group)} offices left out, group {k} of {len(groups)}",
+                       withheld={"reporters": group}) for k, group in enumerate(groups, start=1)]
+    there = sources_of(panel)
+    if united := tuple(s for s in UNITED if s in there):
+        found.append(Protocol("source-offices-united", f"without {', '.join(united)}", withheld={"sources": united}))
+    found += [Protocol(f"source-{s}", f"without {s}", withheld={"sources": (s,)}) for s in there if s not in UNITED]
+    places = panel["residence"].values.astype(str)
+    third = np.random.default_rng([seed, _TERRITORY_STREAM]).permutation(len(places))
+    third = sorted(places[third[:round(len(places) * SHARE_OF_TERRITORIES)]].tolist())
+    found.append(Protocol("net-third", f"net migration of {len(third)} territories withheld",
+                          withheld={"net_migration_of": tuple(third)}))
+    return found
+
+
+def _blind_while_offices_speak(panel: xr.Dataset) -> int | None:
+    """First of the last ``BLIND_YEARS`` years that half of the offices still reach; None without offices."""
+    offices = reporters_of(panel)
+    if not offices:
+        return None
+    reporter = panel["witness_reporter"].values.astype(str)[panel["flow_witness"].values.astype(int)]
+    last = pd.Series(panel["year"].values[panel["flow_year"].values.astype(int)]).groupby(reporter).max()
+    return int(last.reindex(list(offices)).median()) - BLIND_YEARS + 1
+
+
+def reporter_groups(sizes: Mapping[str, int], seed: int) -> list[tuple[str, ...]]:
+    """Deal offices into ``REPORTER_GROUPS`` groups with about as many observations each.
+
+    Offices are dealt from the one with most observations down, each to the group that has least so far; the seed
+    decides between offices, and between groups, that are equal.
+    """
+    rng = np.random.default_rng([seed, _REPORTER_STREAM])
+    names = [sorted(sizes)[k] for k in rng.permutation(len(sizes))]
+    groups = [[] for _ in range(min(REPORTER_GROUPS, len(names)))]
+    total, luck = np.zeros(len(groups)), rng.permutation(len(groups))
+    for name in sorted(names, key=lambda n: -sizes[n]):
+        k = int(np.lexsort((luck, total))[0])
+        groups[k].append(name)
+        total[k] += sizes[name]
+    return [tuple(sorted(g)) for g in groups]
+
+
+def folder(profile: str) -> Path:
+    """Where the protocols of a profile keep what they made."""
+    return paths.artifacts(profile) / "protocols"
+
+
+def configure(profile: str, *, epochs: int | None = None, settings: Mapping | None = None,
+              split: Mapping | None = None) -> Config:
+    """The profile's configuration with ``settings`` replaced (nested, as for ``load_config``) and so many epochs."""
+    given = dict(settings or {})
+    if epochs is not None:
+        given["train"] = {**given.get("train", {}), "epochs": epochs}
+    given["split"] = {**given.get("split", {}), **(split or {})}
+    return load_config(profile, **given)
+
+
+def run_protocol(protocol: Protocol, profile: str, *, epochs: int | None = None, settings: Mapping | None = None,
+                 target: Path | None = None) -> Path:
+    """Train a member on what the protocol shows, keep its estimates, and score them on what it withheld.
+
+    Parameters
+    ----------
+    protocol : from :func:`list_protocols`.
+    profile : whose panel there must be (``humanflows harmonise``).
+    epochs : of training, instead of the configuration's.
+    settings : further changes of the configuration.
+    target : folder of its files; ``folder(profile)/<name>`` by default.
+
+    Returns
+    -------
+    Path of ``scores.csv``; beside it ``net_migration.csv``, ``stocks.csv`` and ``estimates.nc`` (float32).
+
+    Raises
+    ------
+    ArtifactError
+        Without a panel.
+    """
+    config = configure(profile, epochs=epochs, settings=settings, split=protocol.split)
+    target = target or folder(profile) / protocol.name
+    panel = pipeline.open_panel(config)
+    splits = make_splits(panel, config.split)
+    file = _estimate(protocol, config, panel, splits, target)
+    inputs = {"estimates": artifacts.sha256(file), "panel": training.content_digest(panel),
+              "withheld": dict(protocol.withheld), "seed": config.seed, "code": artifacts.code_digest(*_SCORING_CODE)}
+
+    def make() -> dict[str, pd.DataFrame]:
+        estimates = open_estimates(file)
+        peers = peers_of(protocol, config, panel, splits)
+        return {"scores": _flow_table(protocol, config, panel, splits, estimates.flow, peers),
+                **_other_tables(protocol, config, panel, estimates, peers)}
+
+    return _kept(target, inputs, make, config)
+
+
+def _kept(target: Path, inputs: dict, make, config: Config) -> Path:
+    """Tables of a folder, made unless they are fresh; the manifest lies beside the scores, which are written last."""
+    scores = target / "scores.csv"
+    if artifacts.is_fresh(scores, inputs) and all((target / f"{t}.csv").is_file() for t in TABLES):
+        return scores
+    started = time.perf_counter()
+    made = make()
+    for name in reversed(TABLES):
+        artifacts.write_text(target / f"{name}.csv", made[name].to_csv(index=False, float_format="%.4g"))
+    artifacts.write_manifest(scores, made_by="humanflows protocols", inputs=inputs, profile=config.profile,
+                             seed=config.seed, seconds=round(time.perf_counter() - started, 1))
+    return scores
+
+
+def _settings(config: Config) -> dict:
+    """What of the configuration decides a training, but for the fold that is held out."""
+    given = config.as_dict()
+    split = {k: v for k, v in given["split"].items() if k != "held_out_fold"}
+    return {**{k: given[k] for k in ("seed", "model", "loss", "train")}, "split": split}
+
+
+def _estimate(protocol: Protocol, config: Config, panel: xr.Dataset, splits: xr.Dataset, target: Path) -> Path:
+    """Estimates of a member that was trained on what the protocol shows; kept when fresh."""
+    file, checkpoint = target / "estimates.nc", target / "checkpoint.safetensors"
+    shown = withhold(panel, **protocol.withheld)
+    inputs = {"shown": training.content_digest(shown), "splits": training.content_digest(splits),
+              "settings": _settings(config), "code": artifacts.code_digest(*_TRAINING_CODE)}
+    if artifacts.is_fresh(file, inputs):
+        return file
+    try:
+        member = training.fit_member(shown, splits, config, checkpoint, progress=False)
+    except ArtifactError:
+        if not checkpoint.is_file():
+            raise
+        checkpoint.unlink()     # of other settings, data or code
+        member = training.fit_member(shown, splits, config, checkpoint, progress=False)
+    run = training.predict(member)
+    places = panel["origin"].values.astype(str).tolist()
+    write_estimates(run.flow.numpy(), run.stock.numpy(), None, panel["year"].values.tolist(), places, file,
+                    made_by="humanflows protocols", inputs=inputs, profile=config.profile, seed=config.seed,
+                    device=training.choose_device(config.train.device).type, seconds=round(member.seconds, 1),
+                    epochs=len(member.history), threads=torch.get_num_threads())
+    checkpoint.unlink(missing_ok=True)
+    return file
+
+
+def peers_of(protocol: Protocol, config: Config, panel: xr.Dataset, splits: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Everybody to score beside: :func:`humanflows.pipeline.read_peers`, and gravity, fitted to what is shown."""
+    peers = pipeline.read_peers(config, panel, splits, withheld=protocol.withheld)
+    try:
+        peers["gravity"] = predict_gravity(withhold(panel, **protocol.withheld), splits)
+    except NotConvergedError as error:
+        print(f"protocols: {protocol.name} without gravity: {error}", flush=True)
+    return peers
+
+
+def _flow_table(protocol, config, panel, splits, flow, peers) -> pd.DataFrame:
+    hidden = withheld_observations(panel, **protocol.withheld)
+    asked = [("train+validation", hidden), ("all", hidden)] if hidden.any() else [("held_out", None)]
+    tables = [score_flows(flow, panel, splits, peers, part=part, observations=mask, seed=config.seed)
+              for part, mask in asked]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _other_tables(protocol, config, panel, estimates, peers) -> dict[str, pd.DataFrame]:
+    """Net migration and stocks."""
+    whole = {k: v for k, v in peers.items() if v.dims != ("observation",) and "regions" not in k}
+    net = {**whole, **(published_net_migration(config.years, codes()) if config.profile == "world" else {})}
+    return {"net_migration": score_net_migration(estimates.net_migration, panel, net, net_sets(protocol, panel),
+                                                 seed=config.seed),
+            "stocks": score_stocks(estimates.stock, panel, protocol.withheld.get("blind_from"))}
+
+
+def net_sets(protocol: Protocol, panel: xr.Dataset) -> dict[str, np.ndarray]:
+    """The sets of territories and years whose net migration is scored, bool (year, residence)."""
+    years, places = panel["year"].values, panel["residence"].values.astype(str)
+    national = np.isfinite(panel["net_migration_national"].transpose("year", "residence").values).any(0)
+    every = np.ones((len(years), len(places)), dtype=bool)
+    sets = {"all territories": every, NO_NATIONAL: every & ~national}
+    if chosen := protocol.withheld.get("net_migration_of"):
+        mine = np.isin(places, chosen)
+        sets |= {WITHHELD: every & mine, f"{WITHHELD}, {NO_NATIONAL}": every & mine & ~national,
+                 "the other territories": every & ~mine}
+    if (first := protocol.withheld.get("blind_from")) is not None:
+        sets["blind years"] = every & (years >= first)[:, None]
+    return sets
+
+
+def run_protocols(chosen: Iterable[Protocol], profile: str, *, epochs: int | None = None,
+                  settings: Mapping | None = None, workers: int = 2) -> dict[str, Path]:
+    """Run protocols side by side; what has run is kept. Returns the score files by name.
+
+    A protocol that fails does not stop the others; its error is raised when all are done.
+    """
+    chosen = list(chosen)
+    done, failed = {}, []
+    threads = max(1, torch.get_num_threads() // workers)
+    device = training.choose_device(configure(profile, epochs=epochs, settings=settings).train.device).type
+    print(f"protocols: {len(chosen)} on {device}, {workers} at a time", flush=True)
+    with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
+        jobs = {pool.submit(run_protocol, p, profile, epochs=epochs, settings=settings): p.name for p in chosen}
+        bar = tqdm(as_completed(jobs), total=len(jobs), desc="protocols", unit="protocol")
+        for job in bar:
+            bar.set_postfix_str(jobs[job])
+            try:
+                done[jobs[job]] = job.result()
+            except Exception as error:  # collected: the others go on
+                failed.append((jobs[job], error))
+    for name, error in failed:
+        print(f"protocols: {name} failed: {error}", flush=True)
+    if failed:
+        raise failed[0][1]
+    return done
+
+
+def cross_fitted(profile: str, kind: str = "fold", *, epochs: int | None = None,
+                 settings: Mapping | None = None) -> Path:
+    """Several members as one: everything that they withheld, each observation by the member that never saw it.
+
+    Parameters
+    ----------
+    profile, epochs, settings : as the protocols were run.
+    kind : "fold": the held-out corridors of all folds; "reporters": all offices.
+
+    Returns
+    -------
+    Path of ``scores.csv`` of the whole, one set. Net migration and stocks, which no fold withholds, are the mean of the
+    members' scores.
+
+    Raises
+    ------
+    ArtifactError
+        When one of the protocols has not been run.
+    """
+    config = configure(profile, epochs=epochs, settings=settings)
+    panel = pipeline.open_panel(config)
+    members = [p for p in list_protocols(config, panel) if p.name.startswith(f"{kind}-")]
+    files = [artifacts.require(folder(profile) / p.name / "estimates.nc", "humanflows protocols") for p in members]
+    inputs = {"estimates": [artifacts.sha256(f) for f in files], "panel": training.content_digest(panel),
+              "code": artifacts.code_digest(*_SCORING_CODE)}
+
+    def make() -> dict[str, pd.DataFrame]:
+        parts = []
+        for protocol, file in zip(members, files):
+            splits = make_splits(panel, configure(profile, settings=settings, split=protocol.split).split)
+            hidden = (withheld_observations(panel, **protocol.withheld) if protocol.withheld
+                      else observations_in(panel, splits, "held_out"))
+            parts.append((hidden, open_estimates(file).flow, peers_of(protocol, config, panel, splits)))
+        flow, peers = splice(panel, parts)
+        hidden, splits = np.any([mask for mask, *_ in parts], axis=0), make_splits(panel, config.split)
+        tables = [score_flows(flow, panel, splits, peers, part=part, observations=hidden, seed=config.seed)
+                  for part in (("all",) if kind == "fold" else ("train+validation", "all"))]
+        if kind == "fold":     # each corridor was held out by one member
+            tables[0]["part"] = "held_out"
+        mean = {t: mean_of_members([_read(folder(profile) / p.name, t) for p in members]) for t in TABLES[1:]}
+        return {"scores": pd.concat(tables, ignore_index=True), **mean}
+
+    return _kept(folder(profile) / f"all-{kind}", inputs, make, config)
+
+
+def _read(target: Path, table: str) -> pd.DataFrame:
+    return pd.read_csv(artifacts.require(target / f"{table}.csv", "humanflows protocols"), keep_default_na=False,
+                       na_values=[""])
+
+
+def collect(profile: str, *, epochs: int | None = None, settings: Mapping | None = None) -> dict[str, pd.DataFrame]:
+    """Gather the tables of all protocols that have been run under these settings, and write them.
+
+    Parameters
+    ----------
+    profile, epochs, settings : as the protocols were run. One that was run otherwise is left out, and said to be.
+
+    Returns
+    -------
+    dict: ``flows, net_migration, stocks``, each with ``protocol`` and ``label`` before its columns, and ``targets``.
+    They are written to ``protocol_scores.csv, protocol_net_migration.csv, protocol_stocks.csv`` and, in the world,
+    ``protocol_targets.csv`` in the profile's folder of protocols.
+
+    Raises
+    ------
+    ArtifactError
+        When none has been run.
+    """
+    config = configure(profile, epochs=epochs, settings=settings)
+    every = list_protocols(config, pipeline.open_panel(config))
+    alike = {p.name for p in every if _run_alike(folder(profile) / p.name, config)}
+    if absent := [p.name for p in every if p.name not in alike]:
+        print(f"protocols: not run, or run with other settings: {', '.join(absent)}", flush=True)
+    if not alike:
+        raise ArtifactError(folder(profile), "no protocol has been run with these settings",
+                            "run humanflows protocols first")
+    places = [(p.name, p.label, folder(profile) / p.name) for p in every if p.name in alike]
+    for kind, title in TOGETHER.items():
+        if all(p.name in alike for p in every if p.name.startswith(f"{kind}-")):
+            scores = cross_fitted(profile, kind, epochs=epochs, settings=settings)
+            places.append((title, "each observation by the member that never saw it", scores.parent))
+    tables = {}
+    for name, table in (("flows", "scores"), ("net_migration", "net_migration"), ("stocks", "stocks")):
+        parts = [_read(place, table).assign(protocol=title, label=label) for title, label, place in places]
+        whole = pd.concat([p for p in parts if len(p)], ignore_index=True)
+        first = ["protocol", "label"]
+        tables[name] = whole[[*first, *whole.columns.drop(first)]]
+        _write(tables[name], folder(profile) / f"protocol_{table}.csv", [place for *_, place in places], config)
+    tables["targets"] = measure_targets(tables)
+    if profile == "world":
+        _write(tables["targets"], folder(profile) / "protocol_targets.csv", [p for *_, p in places], config)
+    return tables
+
+
+def _run_alike(target: Path, config: Config) -> bool:
+    made = artifacts.read_manifest(target / "estimates.nc")
+    wanted = {"settings": _settings(config), "code": artifacts.code_digest(*_TRAINING_CODE)}
+    return bool(made) and (target / "scores.csv").is_file() and all(
+        artifacts.digest(made["inputs"].get(k)) == artifacts.digest(v) for k, v in wanted.items())
+
+
+def _write(table: pd.DataFrame, file: Path, places: list[Path], config: Config) -> None:
+    artifacts.write_text(file, table.to_csv(index=False, float_format="%.4g"))
+    made = {p.name: (artifacts.read_manifest(p / "scores.csv") or {}).get("inputs_digest") for p in places}
+    artifacts.write_manifest(file, made_by="humanflows protocols", inputs=made, profile=config.profile,
+                             seed=config.seed)
+
+
+def summarise(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The short table: our scores of annual flows by residence, and the best peer's log R on the same cells.
+
+    Single folds and groups of offices are left out where all of them together are there, and of what else was withheld
+    the corridors of the held-out fold.
+    """
+    flows = tables["flows"]
+    there = set(flows["protocol"])
+    single = [p for p in there for kind, title in TOGETHER.items() if p.startswith(f"{kind}-") and title in there]
+    flows = flows[(flows["horizon"] == "annual") & (flows["criterion"] == "residence") & (flows["part"] != "all")
+                  & ~flows["protocol"].isin(single)]
+    keys = ["protocol", "collection", "side", "part"]
+    best = flows[flows["peer"] != OWN].groupby(keys)["log_r"].max().rename("best peer's log_r").reset_index()
+    own = flows[flows["peer"] == OWN][[*keys, "n", "r", "log_r", "cpc", "within_r", "log_bias"]]
+    return own.merge(best, on=keys, how="left")
+
+
+def choose(every: Iterable[Protocol], only: Iterable[str] | None) -> list[Protocol]:
+    """Protocols by name, or by the beginning of their names (``fold``, ``reporters``, ``source``); all by default.
+
+    Raises
+    ------
+    ConfigError
+        For a name that no protocol has.
+    """
+    every = list(every)
+    for name in only or ():
+        if not any(p.name == name or p.name.startswith(f"{name}-") for p in every):
+            raise ConfigError("--only", f"no protocol is called {name!r}",
+                              f"choose from {', '.join(p.name for p in every)}", key="only")
+    return [p for p in every if not only or any(p.name == n or p.name.startswith(f"{n}-") for n in only)]
