@@ -13,12 +13,15 @@ from humanflows.model import train as training
 
 STEPS = {"harmonise": pipeline.panel_path, "train": pipeline.member_path, "estimate": pipeline.estimates_path,
          "validate": pipeline.scores_path, "five_years": pipeline.five_years_path}
-TABLES = ("scores", "net_migration_scores", "stock_scores", "world_totals", "five_year_totals")
+TABLES = ("scores", "net_migration_scores", "stock_scores", "world_totals", "five_year_totals", "worst_corridors",
+          "residuals", "error_components")
+SHOCKS = ("shocks", "shock_scores")     # the small world ends before any
 
 
 @pytest.fixture(scope="module")
 def config(small_config):
-    return replace(small_config, train=TrainConfig(epochs=2, compile=False, device="cpu", checkpoint_every=1))
+    return replace(small_config, train=TrainConfig(
+        year_steps=20, history_steps=4, epochs=2, compile=False, device="cpu", checkpoint_every=1))
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +58,8 @@ def copy(chain, tmp_path, monkeypatch):
 
 def test_all_files_lie_in_the_folder_of_the_profile(chain, config):
     assert config.folder == chain
-    expected = {p(config).name for p in STEPS.values()} | {f"{t}.csv" for t in TABLES}
-    expected |= {pipeline.splits_path(config).name, pipeline.history_path(config).name}
+    expected = {p(config).name for p in STEPS.values()} | {f"{t}.csv" for t in (*TABLES, *SHOCKS)}
+    expected |= {pipeline.splits_path(config).name, pipeline.history_path(config).name, "witnesses.csv"}
     manifests = {artifacts.manifest_path(p(config)).name for p in STEPS.values()}
     assert {f.name for f in chain.iterdir()} == expected | manifests      # no checkpoint, no temporary file
 

@@ -363,6 +363,91 @@ def ablation_part() -> str:
     return "\n".join(shown + folded)
 
 
+_ERROR_FIGURES = {
+    "worst_corridors": ("Reported and estimated means of the corridors with the largest share of the error.",
+                        "Held-out corridors that contribute most to the error. A line joins what is reported and what "
+                        "is estimated; the diamond is what another witness says of the same years. Beside it, what the "
+                        "data hint."),
+    "residuals": ("Ratio of estimated to reported flows, with intervals, by group of held-out corridors and by year.",
+                  "Estimated over reported flows on held-out corridors, by group, with 95% intervals; one is right on "
+                  "average. Offices miss people who leave, so that departures should lie to the right of arrivals."),
+    "error_components": ("Stacked bars of the mean squared log error of each set of cells.",
+                         "The mean squared log error of each set of held-out cells, as an exact sum of three parts."),
+    "shocks": ("Small charts of estimated flows through named events, beside reports and refugee counts.",
+               "Named shocks: the estimate, counts of offices and of the platform, and UNHCR's. Most of these "
+               "corridors were learned from; the table says which were not."),
+}
+_SHOCKS = {"title": "shock", "series": "beside", "rise": "its rise", "estimated_rise": "estimated rise",
+           "found": "found", "held_out": "held out"}
+
+
+def errors_part() -> str:
+    """Where the released estimates are wrong: figures, a table of shocks and what both say, as Markdown.
+
+    A release that was made without these tables has a sentence instead.
+    """
+    from .plotting.errors import SHOWN, series_name
+    from .results.error_report import error_sentences, shock_rows
+    from .results.errors import TABLES
+
+    if not all((paths.RELEASE / f"{t}.csv").is_file() for t in TABLES):
+        return "*The release at hand was made without an error analysis; the next one will have it.*\n"
+    tables = {t: pd.read_csv(paths.RELEASE / f"{t}.csv", keep_default_na=False, na_values=[""]) for t in TABLES}
+    parts, sentences = [], error_sentences(tables, SHOWN)
+    for which, (alt, caption) in _ERROR_FIGURES.items():
+        artifacts.require(paths.RELEASE / "figures" / f"{which}.png", "humanflows release --profile world")
+        parts.append(f"```{{figure}} ../data/release/figures/{which}.png\n:name: figure-{which.replace('_', '-')}\n"
+                     f":alt: {alt}\n:width: 100%\n\n{caption}\n```\n\n{sentences[which]}\n")
+    rows = [{**row, "series": series_name(row["series"])} for row in shock_rows(tables["shock_scores"])]
+    parts.append("A rise is the mean of the years of a shock over the mean of the years before, counted from a hundred "
+                 "persons; *found* is the estimated change in persons over the one beside it.\n\n"
+                 "````{dropdown} Every shock, every witness\n" + markdown_table(rows, _SHOCKS) + "````\n")
+    return "\n".join(parts)
+
+
+_WITNESS_FIGURES = {
+    "undercount": ("Dumbbells of reported over estimated arrivals and departures, an office in each row.",
+                   "Reported over estimated arrivals and departures of each office that counts both by residence, from "
+                   "the fewest departures to the most. Dots are medians, bars two thirds of its reports, strokes the "
+                   "learned factors; in grey, how many reports of arrivals and of departures were learned from."),
+    "other_side": ("Scatter of departures over estimates against departures over the other ends' arrivals.",
+                   "Departures beside the estimates, against departures beside the arrivals that offices at the other "
+                   "ends count of the same moves. Where marks lie on the line, the estimates follow the other ends; "
+                   "at one they follow the departures as reported, on the dotted line they lie midway."),
+}
+_WITNESSES = {"office": "office", "source": "collection", "arrivals": "arrivals", "departures": "departures",
+              "spread": "spread of departures", "learned_arrivals": "learned, arrivals",
+              "learned_departures": "learned, departures", "other_side": "departures over the other ends' arrivals",
+              "pairs": "pairs"}
+
+
+def witnesses_part() -> str:
+    """Who undercounts departures: figures, what they say, and a folded table of all offices, as Markdown.
+
+    A release that was made without the table has a sentence instead.
+    """
+    from .results.witness_table import both_sides, checked_departures, witness_rows, witness_sentences
+    from .sources.catalogue import SOURCES
+
+    if not (paths.RELEASE / "witnesses.csv").is_file():
+        return "*The release at hand was made without a table of witnesses; the next one will have it.*\n"
+    table = pd.read_csv(paths.RELEASE / "witnesses.csv", keep_default_na=False, na_values=[""])
+    drawn = {"undercount": len(both_sides(table)) > 0, "other_side": len(checked_departures(table)) > 0}
+    parts, sentences = [], witness_sentences(table)
+    for which, (alt, caption) in _WITNESS_FIGURES.items():
+        if drawn[which]:
+            artifacts.require(paths.RELEASE / "figures" / f"{which}.png", "humanflows release --profile world")
+            parts.append(f"```{{figure}} ../data/release/figures/{which}.png\n:name: figure-{which.replace('_', '-')}\n"
+                         f":alt: {alt}\n:width: 100%\n\n{caption}\n```\n")
+        parts.append(f"{sentences[which]}\n")
+    titles = {name: source.title for name, source in SOURCES.items()}
+    rows = [{**row, "source": titles.get(row["source"], row["source"])} for row in witness_rows(table)]
+    if rows:
+        parts.append("````{dropdown} Every office that counts both sides by residence\n"
+                     + markdown_table(rows, _WITNESSES) + "````\n")
+    return "\n".join(parts)
+
+
 def _score(value, decimals: int) -> str:
     if isinstance(value, str) or value != value:
         return value if isinstance(value, str) else "–"
@@ -460,7 +545,7 @@ def numbers_part(profile: str = "twin") -> str:
         else:
             text = (paths.ROOT / f"{entry}.md").read_text(encoding="utf-8")
             title = text.partition("\n")[0]
-            parts = {"release_banner", "scores", "ablation"} & set(_GENERATED.findall(text))
+            parts = {"release_banner", "scores", "ablation", "errors", "witnesses"} & set(_GENERATED.findall(text))
             shows_release = parts or facts & set(used_facts(text))
             kind = kinds[release_profile()] if shows_release else "no estimates"
             made = "the release" if shows_release else ""
@@ -480,6 +565,7 @@ def _release_facts() -> list[str]:
 
 def _parts(profile: str) -> dict[str, Callable[[], str]]:
     return {"title_figure": title_figure, "sources": sources_part, "scores": scores_part, "ablation": ablation_part,
+            "errors": errors_part, "witnesses": witnesses_part,
             "numbers": lambda: numbers_part(profile),
             "release_banner": _banner_of_release, "build_report": lambda: build_report(profile)}
 

@@ -3,7 +3,7 @@
 Nothing is made twice: an artifact whose inputs have not changed is kept.
 """
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from . import artifacts
 from .config import Config
 from .model import train as training
 from .panel.harmonise import harmonise as harmonise_tables
-from .panel.splits import make_splits
+from .panel.splits import make_splits, training_observations
 from .results.estimates import open_estimates, write_estimates
 from .sources import catalogue
 from .territories import codes
@@ -169,18 +169,32 @@ def history_path(config: Config) -> Path:
 
 
 def estimate(config: Config, *, refresh: bool = False) -> Path:
-    """Weights to estimates: flows, stocks and net migration of every year."""
-    target = estimates_path(config)
+    """Weights to estimates: flows, stocks and net migration of every year; beside them ``witnesses.csv``."""
+    target, beside = estimates_path(config), config.folder / "witnesses.csv"
     inputs = {"member": artifacts.sha256(artifacts.require(member_path(config), "train")), **_training_inputs(config),
-              "estimates": artifacts.code_digest("results/estimates.py")}
+              "estimates": artifacts.code_digest("results/estimates.py", "results/witness_table.py",
+                                                 "results/summaries.py")}
 
     def make():
-        panel = open_panel(config)
-        member = training.load_member(member_path(config), panel, open_splits(config), config)
+        panel, splits = open_panel(config), open_splits(config)
+        member = training.load_member(member_path(config), panel, splits, config)
         run = training.predict(member)
+        witnesses = _describe_witnesses(member, run, panel, splits)
         write_estimates(run.flow.numpy(), run.stock.numpy(), None, config.years, list(panel.origin.values), target)
+        artifacts.write_text(beside, witnesses.to_csv(index=False, float_format="%.6g"))
+        return {"witnesses": artifacts.sha256(beside)}
 
-    return _made(target, inputs, make, config, "estimate", refresh)
+    return _made(target, inputs, make, config, "estimate", refresh or not beside.is_file())
+
+
+@torch.no_grad()
+def _describe_witnesses(member: training.Member, run: training.Trajectory, panel: xr.Dataset, splits: xr.Dataset):
+    """What a member has learned about who counts (see ``results.witness_table``)."""
+    from .results.witness_table import describe_witnesses
+
+    seen = member.witnesses.cpu()
+    bias = seen.log_bias + seen.collection_bias[seen.collection_of]
+    return describe_witnesses(panel, training_observations(panel, splits), bias.numpy(), seen.predictions(run).numpy())
 
 
 def load_estimates(config: Config) -> xr.Dataset:
@@ -193,19 +207,28 @@ def scores_path(config: Config) -> Path:
     return config.folder / "scores.csv"
 
 
-def read_peers(config: Config, panel: xr.Dataset, splits: xr.Dataset) -> dict[str, xr.DataArray]:
-    """What the estimates are scored beside: others' published estimates where there are any, and simple baselines."""
+def read_peers(config: Config, panel: xr.Dataset, splits: xr.Dataset, *,
+               withheld: Mapping | None = None) -> dict[str, xr.DataArray]:
+    """What the estimates are scored beside: others' published estimates where there are any, and simple baselines.
+
+    ``withheld``, the arguments of :func:`humanflows.panel.withhold.withhold`, says what the baselines may not see
+    either; persistence is left out where that leaves it nothing to say about what is withheld.
+    """
     from .baselines.persistence import predict_persistence, predict_region_mean
+    from .panel.withhold import withheld_observations, withhold
     from .results.peers import published_peers
 
+    hidden = withheld_observations(panel, **(withheld or {}))
     peers = published_peers(config.years, codes()) if config.profile == "world" else {}
-    regions = predict_region_mean(panel, splits)
+    regions = predict_region_mean(withhold(panel, **withheld) if withheld else panel, splits)
     # Before a corridor's first report persistence has nothing to persist; without a stand-in there, the first year of
     # every series would be dropped for all peers.
     years, origin, destination = (panel[f"flow_{k}"].values.astype(int) for k in ("year", "origin", "destination"))
     stand_in = regions.values[years, origin, destination]
     for name, horizon in (("persistence", "annual"), ("persistence, five years", "five_year")):
-        last = predict_persistence(panel, horizon=horizon)
+        last = predict_persistence(panel, horizon=horizon, seen=~hidden)
+        if hidden.any() and np.isnan(last.values[hidden]).all():
+            continue
         peers[name] = last.copy(data=np.where(np.isnan(last.values), stand_in, last.values))
         peers[name].attrs["learned_from"] = (
             f"{last.attrs.get('learned_from', 'earlier reports of the same corridor')}; before the first report, the "
@@ -215,15 +238,15 @@ def read_peers(config: Config, panel: xr.Dataset, splits: xr.Dataset) -> dict[st
 
 
 def validate(config: Config, *, refresh: bool = False) -> Path:
-    """Estimates against what was held out: ``scores.csv``, and beside it net migration, stocks and world totals."""
-    from .results import validation
+    """Estimates against what was held out: ``scores.csv``; beside it net migration, stocks, world totals and errors."""
+    from .results import errors, validation
     from .results.peers import published_net_migration
 
     target = scores_path(config)
     inputs = {"estimates": artifacts.sha256(artifacts.require(estimates_path(config), "estimate")),
               "panel": artifacts.sha256(panel_path(config)), "splits": artifacts.sha256(splits_path(config)),
-              "code": artifacts.code_digest("results", "baselines", "pipeline.py", "sources/published.py",
-                                          "sources/abel_cohen.py")}
+              "code": artifacts.code_digest("results", "baselines", "pipeline.py", "panel/harmonise.py",
+                                          "sources/published.py", "sources/abel_cohen.py")}
 
     def make():
         estimates, panel, splits = load_estimates(config), open_panel(config), open_splits(config)
@@ -234,10 +257,22 @@ def validate(config: Config, *, refresh: bool = False) -> Path:
         tables["net_migration_scores"] = validation.validate_net_migration(estimates.net_migration, panel, net)
         tables["stock_scores"] = validation.validate_stocks(estimates.stock, panel)
         tables["world_totals"] = validation.world_totals(estimates.flow, whole)
+        tables |= errors.make_tables(estimates.flow, panel, splits, named_shocks(config))
         for name, table in tables.items():
             artifacts.write_text(config.folder / f"{name}.csv", table.to_csv(index=False, float_format="%.6g"))
 
     return _made(target, inputs, make, config, "validate", refresh)
+
+
+def named_shocks(config: Config):
+    """Events in which the estimates are looked at more closely: the world's, or those of the simulated world."""
+    from .results.shocks import WORLD_SHOCKS, twin_shocks
+
+    if config.profile == "world":
+        return WORLD_SHOCKS
+    from .twin.economy import set_stage
+
+    return twin_shocks(config.twin.events, set_stage(config.twin, config.years).events)
 
 
 def five_years_path(config: Config) -> Path:
@@ -270,10 +305,12 @@ def five_years(config: Config, *, refresh: bool = False) -> Path:
 
 
 def read_scores(config: Config, name: str = "scores"):
-    """One of the tables that ``validate`` wrote: scores, net_migration_scores, stock_scores, world_totals."""
+    """One of the tables that ``validate`` wrote: scores, net_migration_scores, stock_scores, world_totals, or one of
+    ``results.errors.TABLES``; or ``witnesses``, which ``estimate`` wrote."""
     import pandas as pd
 
-    return pd.read_csv(artifacts.require(config.folder / f"{name}.csv", "validate"), keep_default_na=False,
+    made_by = "estimate" if name == "witnesses" else "validate"
+    return pd.read_csv(artifacts.require(config.folder / f"{name}.csv", made_by), keep_default_na=False,
                        na_values=[""])
 
 

@@ -1,4 +1,4 @@
-"""One function per figure: takes data and axes, returns axes; knows no model."""
+"""One function per figure: takes data and axes, returns axes (or, where size depends on data, the figure); no model."""
 from .charts import (
     plot_accounting_example,
     plot_biases,
@@ -12,6 +12,7 @@ from .charts import (
     plot_training,
     plot_true_vs_estimated,
 )
+from .errors import plot_error_components, plot_residuals, plot_shocks, plot_worst_corridors
 from .maps import (
     by_region,
     plot_net_migration_map,
@@ -52,14 +53,17 @@ from .style import (
     save,
     use_style,
 )
+from .witnesses import plot_other_side, plot_undercount
 
 __all__ = [
     "DATA", "DIVERGING", "GAIN", "INK", "LAND", "LOSS", "OTHER", "OWN", "PAPER", "QUIET", "REGION_COLOURS", "STYLE",
     "by_region", "plot_accounting_example", "plot_biases", "plot_birthplace_kinds", "plot_bounds",
-    "plot_corridor_intervals", "plot_corridors", "plot_coverage", "plot_disagreement_map", "plot_experiments",
+    "plot_corridor_intervals", "plot_corridors", "plot_coverage", "plot_disagreement_map", "plot_error_components",
+    "plot_experiments",
     "plot_features", "plot_five_year_scores", "plot_flow_tables", "plot_held_out_scatter", "plot_invisible",
-    "plot_kinds_of_moves", "plot_method_totals", "plot_net_migration_map", "plot_provenance_matrix",
-    "plot_region_circle", "plot_region_net", "plot_reporters", "plot_score_table", "plot_stock_fit",
-    "plot_title_figure", "plot_total_flow", "plot_training", "plot_true_vs_estimated", "region_colours", "save",
-    "use_style",
+    "plot_kinds_of_moves", "plot_method_totals", "plot_net_migration_map", "plot_other_side",
+    "plot_provenance_matrix",
+    "plot_region_circle", "plot_region_net", "plot_reporters", "plot_residuals", "plot_score_table", "plot_shocks",
+    "plot_stock_fit", "plot_title_figure", "plot_total_flow", "plot_training", "plot_true_vs_estimated",
+    "plot_undercount", "plot_worst_corridors", "region_colours", "save", "use_style",
 ]

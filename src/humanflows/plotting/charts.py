@@ -468,7 +468,7 @@ def _learned_from(ax: Axes, table: pd.DataFrame, peers: Sequence[str]) -> None:
                     fontsize=7.5, color=QUIET, linespacing=1.3, annotation_clip=False)
 
 
-def plot_training(history: pd.DataFrame, *, ax: Axes) -> Axes:
+def plot_training(history: pd.DataFrame, *, ax: Axes, settled: int = 0) -> Axes:
     """Terms of the loss and the error on validation corridors over the epochs.
 
     Parameters
@@ -476,6 +476,7 @@ def plot_training(history: pd.DataFrame, *, ax: Axes) -> Axes:
     history : columns epoch, loss, validation (missing in epochs without it), and a column for each term of the loss.
         What is not above zero has no place on the log axis and is left out.
     ax : where to draw.
+    settled : first epoch from which the best one is chosen.
 
     Returns
     -------
@@ -508,7 +509,8 @@ def plot_training(history: pd.DataFrame, *, ax: Axes) -> Axes:
     validation = history["validation"].to_numpy(float)
     ax.plot(epoch[seen], validation[seen], color=OWN, lw=2.2, marker="o", ms=3, zorder=5, label="validation")
     ends.append((epoch[seen][-1], validation[seen][-1], "validation corridors", OWN, True))
-    best = int(np.nanargmin(validation))
+    eligible = np.where((epoch >= settled) & seen, validation, np.inf)
+    best = int(np.argmin(eligible if np.isfinite(eligible).any() else np.where(seen, validation, np.inf)))
     ax.axvline(epoch[best], color=OWN, lw=0.9, ls=":", zorder=1)
     ax.plot(epoch[best], validation[best], "o", ms=10, markerfacecolor="none", color=OWN, mew=1.4, zorder=6)
     ax.set(yscale="log", xlabel="epoch", ylabel="loss, no unit (log scale)", title="Training")

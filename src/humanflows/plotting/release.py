@@ -12,14 +12,21 @@ import xarray as xr
 
 from ..geometry import read_geometry
 from ..results.scores import log_r, pearson_r
+from ..results.witness_table import both_sides, checked_departures
 from . import (
     plot_corridors,
+    plot_error_components,
     plot_held_out_scatter,
     plot_net_migration_map,
+    plot_other_side,
+    plot_residuals,
     plot_score_table,
+    plot_shocks,
     plot_title_figure,
     plot_total_flow,
     plot_training,
+    plot_undercount,
+    plot_worst_corridors,
     save,
     use_style,
 )
@@ -40,7 +47,9 @@ def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, hel
     estimates : ``flow(year, origin, destination)``, ``net_migration(year, residence)``, persons.
     reports, held_out : reported flows as ``results.validation.flow_cells`` gives them, of all corridors and of those
         held out.
-    tables : ``scores`` and ``world_totals``.
+    tables : ``scores``, ``world_totals``, ``witnesses`` and those of the error analysis (``worst_corridors``,
+        ``residuals``, ``error_components``, ``shocks``, ``shock_scores``); those of them that have no row make no
+        figure.
     history : losses by epoch.
 
     Returns
@@ -74,8 +83,22 @@ def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, hel
     plot_score_table(tables["scores"], ax=ax)
     keep("score_table", figure)
     figure, ax = plt.subplots(figsize=(8, 4.5))
-    plot_training(history, ax=ax)
+    plot_training(history, ax=ax, settled=int(history.epoch.max() + 1) // 2)
     keep("training", figure)
+    if len(tables["worst_corridors"]):
+        keep("worst_corridors", plot_worst_corridors(tables["worst_corridors"]))
+    if len(tables["residuals"]):
+        keep("residuals", plot_residuals(tables["residuals"]))
+    if len(tables["error_components"]):
+        keep("error_components", plot_error_components(tables["error_components"]))
+    if len(tables["shocks"]):
+        keep("shocks", plot_shocks(tables["shocks"], tables["shock_scores"]))
+    if len(both_sides(tables["witnesses"])):
+        keep("undercount", plot_undercount(tables["witnesses"]))
+    if len(checked_departures(tables["witnesses"])):
+        figure, ax = plt.subplots(figsize=(6.5, 6))
+        plot_other_side(tables["witnesses"], ax=ax)
+        keep("other_side", figure)
     return files
 
 

@@ -14,10 +14,12 @@ from .. import artifacts, paths
 from ..config import Config
 from ..errors import ArtifactError
 from ..territories import name
+from .errors import TABLES as ERROR_TABLES
 from .estimates import net_migration_of
 
 LICENCE = "CC BY 4.0"
-TABLES = ("scores", "net_migration_scores", "stock_scores", "world_totals", "five_year_scores", "five_year_totals")
+TABLES = ("scores", "net_migration_scores", "stock_scores", "world_totals", "five_year_scores", "five_year_totals",
+          "witnesses", *ERROR_TABLES)
 SMALLEST = 0.5      # persons; a flow or stock below half a person is stored as zero
 DIGITS = 4          # significant digits of a stored number; its uncertainty is far larger
 
