@@ -55,8 +55,10 @@ def folds(folder, every):
 # ---- what there is
 
 def test_every_protocol_of_the_design_is_there(every, panel):
-    assert list(every) == [*(f"fold-{k}" for k in range(1, 6)), "blind", *(f"reporters-{k}" for k in range(1, 6)),
-                           "source-offices-united", "source-eurostat", "source-meta", "net-third"]
+    assert list(every) == [*(f"fold-{k}" for k in range(1, 6)), "blind", "blind-offices",
+                           *(f"reporters-{k}" for k in range(1, 6)), "source-offices-united", "source-eurostat",
+                           "source-meta",
+                           "net-third"]
     assert every["blind"].withheld == {"blind_from": 2020}
     left_out = [r for p in every.values() for r in p.withheld.get("reporters", ())]
     assert sorted(left_out) == sorted(reporters_of(panel))               # each office in exactly one group
@@ -85,7 +87,7 @@ def test_groups_of_offices_are_balanced_by_what_they_report():
 
 def test_protocols_are_chosen_by_name_or_kind(every):
     assert [p.name for p in protocols.choose(every.values(), ["fold", "blind"])] == [
-        "fold-1", "fold-2", "fold-3", "fold-4", "fold-5", "blind"]
+        "fold-1", "fold-2", "fold-3", "fold-4", "fold-5", "blind", "blind-offices"]
     assert protocols.choose(every.values(), None) == list(every.values())
     for unknown in ("dreams", "fol", "fold-6"):
         with pytest.raises(ConfigError, match=unknown):
@@ -249,7 +251,7 @@ def test_splicing_takes_each_observation_from_the_part_that_withheld_it(panel):
 def test_collected_tables_say_which_protocol_and_leave_out_what_was_run_otherwise(folds, every, folder, capsys):
     protocols.run_protocol(every["reporters-1"], "twin", epochs=1, settings=SMALL)
     tables = protocols.collect("twin", **GIVEN)
-    assert "run with other settings: blind, reporters-1" in capsys.readouterr().out
+    assert "run with other settings: blind, blind-offices, reporters-1" in capsys.readouterr().out
     assert set(tables["flows"].protocol) == {*folds, "all five folds"}
     for name, table in (("flows", "scores"), ("net_migration", "net_migration"), ("stocks", "stocks")):
         file = folder / f"protocol_{table}.csv"

@@ -50,8 +50,8 @@ def protocols(panel):
 
 
 def names() -> list[str]:
-    return ["blind", *(f"reporters-{k}" for k in range(1, 6)), "source-offices-united", "source-eurostat",
-            "source-meta", "net-third"]
+    return ["blind", "blind-offices", *(f"reporters-{k}" for k in range(1, 6)), "source-offices-united",
+            "source-eurostat", "source-meta", "net-third"]
 
 
 def test_every_protocol_that_withholds_is_tested(protocols):
@@ -107,7 +107,9 @@ def test_the_withheld_is_not_there(name, panel, protocols):
     assert content_digest(withhold(touched, **withheld)) != content_digest(shown)
 
 
-@pytest.mark.parametrize("name", names())
+# Not `blind-offices`: it differs from `blind` in its first year alone, and populations that are spoiled so early are
+# refused by the reconstruction from stocks.
+@pytest.mark.parametrize("name", [n for n in names() if n != "blind-offices"])
 def test_the_withheld_leaves_no_trace_in_what_is_made_of_the_tables(name, tables, panel, protocols):
     """As above, but spoiled before the tables are harmonised: nothing derived there may carry it on."""
     withheld, rng = protocols[name].withheld, np.random.default_rng(1)
