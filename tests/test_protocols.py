@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner
 
-from humanflows import artifacts, cli, paths, pipeline, protocols
+from humanflows import artifacts, cli, paths, pipeline, protocols, workers
 from humanflows.config import load_config
 from humanflows.errors import ArtifactError, ConfigError
 from humanflows.model import train as training
@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "ARTIFACTS", tmp_path_factory.mktemp("build"))
         # what is patched here would not reach other processes
-        patch.setattr(protocols, "ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(1))
+        patch.setattr(workers, "ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(1))
         pipeline.harmonise(load_config("twin", **SMALL))
         yield protocols.folder("twin")
 

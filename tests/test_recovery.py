@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from humanflows import artifacts, paths, pipeline, recovery
+from humanflows import artifacts, paths, pipeline, recovery, workers
 from humanflows.config import load_config
 from humanflows.errors import ArtifactError, ConfigError
 from humanflows.recovery import WITHOUT, Experiment, experiments, prepare, run_experiment
@@ -101,7 +101,7 @@ def test_two_workers_give_what_one_gives(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "ARTIFACTS", tmp_path)
     chosen = [small("a"), small("b", "refugee counts")]
     alone = [pd.read_csv(run_experiment(e, target=tmp_path / "alone" / e.name)) for e in chosen]
-    monkeypatch.setattr(recovery, "ProcessPoolExecutor", InThisProcess)
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", InThisProcess)
     done = recovery.run_experiments(chosen)
     for e, expected in zip(chosen, alone):
         pd.testing.assert_frame_equal(pd.read_csv(done[e.name]), expected)
@@ -135,7 +135,7 @@ class InThisProcess:
 
 def test_one_failure_does_not_stop_the_others(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(paths, "ARTIFACTS", tmp_path)
-    monkeypatch.setattr(recovery, "ProcessPoolExecutor", InThisProcess)
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", InThisProcess)
     with pytest.raises(ConfigError, match="dreams"):
         recovery.run_experiments([small("bad", "dreams"), small("good")])
     assert (recovery.folder() / "good" / "scores.csv").is_file()

@@ -17,16 +17,14 @@ has run is kept, an interrupted training resumes, and scores are made again with
 """
 import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
-from tqdm import tqdm
 
 from . import artifacts, paths, pipeline
 from .baselines.gravity import predict_gravity
@@ -42,6 +40,7 @@ from .results.protocols import mean_of_members, score_flows, score_net_migration
 from .results.targets import NO_NATIONAL, WITHHELD, measure_targets
 from .results.validation import OWN
 from .territories import codes
+from .workers import run_side_by_side
 
 BLIND_YEARS, REPORTER_GROUPS, SHARE_OF_TERRITORIES = 3, 5, 1 / 3
 # OECD's counts by citizenship are UN DESA's, and UN DESA's of New Zealand are Stats NZ's.
@@ -263,24 +262,12 @@ def run_protocols(chosen: Iterable[Protocol], profile: str, *, epochs: int | Non
     A protocol that fails does not stop the others; its error is raised when all are done.
     """
     chosen = list(chosen)
-    done, failed = {}, []
+    given = {"epochs": epochs, "settings": settings}
     threads = max(1, torch.get_num_threads() // workers)
-    device = training.choose_device(configure(profile, epochs=epochs, settings=settings).train.device).type
+    device = training.choose_device(configure(profile, **given).train.device).type
     print(f"protocols: {len(chosen)} on {device}, {workers} at a time", flush=True)
-    with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (threads,)) as pool:
-        jobs = {pool.submit(run_protocol, p, profile, epochs=epochs, settings=settings): p.name for p in chosen}
-        bar = tqdm(as_completed(jobs), total=len(jobs), desc="protocols", unit="protocol")
-        for job in bar:
-            bar.set_postfix_str(jobs[job])
-            try:
-                done[jobs[job]] = job.result()
-            except Exception as error:  # collected: the others go on
-                failed.append((jobs[job], error))
-    for name, error in failed:
-        print(f"protocols: {name} failed: {error}", flush=True)
-    if failed:
-        raise failed[0][1]
-    return done
+    return run_side_by_side({p.name: (partial(run_protocol, **given), p, profile) for p in chosen}, workers=workers,
+                            title="protocols", unit="protocol", start=torch.set_num_threads, start_with=(threads,))
 
 
 def cross_fitted(profile: str, kind: str = "fold", *, epochs: int | None = None,

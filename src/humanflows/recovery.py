@@ -6,9 +6,7 @@ against what truly happened. An experiment that has run is kept, an interrupted 
 """
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +27,7 @@ from .results.identification import bound_flow, count_unknowns, reported_corrido
 from .results.intervals import Calibration
 from .results.recovery import score_intervals, score_recovery, size_group
 from .results.summaries import NOT_AN_OFFICE, what_was_seen
+from .workers import run_side_by_side
 
 Tables = dict[str, pd.DataFrame]
 OFFICES = ("undesa_imfsc", "eurostat", "statsnz", "oecd")
@@ -206,23 +205,9 @@ def run_experiments(chosen: Iterable[Experiment], *, workers: int = 2) -> dict[s
     An experiment that fails does not stop the others; its error is raised when all are done.
     """
     chosen = list(chosen)
-    done, failed = {}, []
     print(f"recover: {len(chosen)} experiments on cpu, {workers} at a time", flush=True)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = {pool.submit(run_experiment, e): e for e in chosen}
-        bar = tqdm(as_completed(jobs), total=len(jobs), desc="experiments", unit="experiment")
-        for job in bar:
-            name = jobs[job].name
-            bar.set_postfix_str(name)
-            try:
-                done[name] = job.result()
-            except Exception as error:  # collected: the others go on
-                failed.append((name, error))
-    for name, error in failed:
-        print(f"recover: {name} failed: {error}", flush=True)
-    if failed:
-        raise failed[0][1]
-    return done
+    return run_side_by_side({e.name: (run_experiment, e) for e in chosen}, workers=workers, title="recover",
+                            unit="experiment")
 
 
 def collect_scores(chosen: Iterable[Experiment]) -> pd.DataFrame:

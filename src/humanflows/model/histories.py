@@ -87,7 +87,8 @@ class Histories:
         said = model.cell(unilateral, pair, a, b).flatten(0, 1).index_select(0, self.year[reports] * len(chosen) + at)
         moves = self._moves(said, self.year[reports], self.origin[reports], self.destination[reports])
         persons = (moves * self.sees[reports]).sum(1)
-        loss = self.witnesses.report_loss(persons, reports) + self.witnesses.change_loss(persons, reports)
+        seen = self.witnesses
+        loss = seen.report_loss(persons, reports) + seen.config.change * seen.change_loss(persons, reports)
         return loss * (len(self) / len(chosen))
 
     def _moves(self, said: Tensor, t: Tensor, a: Tensor, b: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Training of one member: reproducible from its seed, resumable to the same weights, stopped by unseen corridors."""
+"""Training of one member: reproducible from its seed, resumable to the same weights, stopped where unseen pairs say."""
 import hashlib
 import json
 import time
@@ -25,6 +25,7 @@ from .recursion import FlowModel, Trajectory
 from .witnesses import Witnesses, effect_penalty
 
 SMALL = 100          # territories: below, a second thread costs more than it brings
+
 
 @dataclass
 class Member:
@@ -58,7 +59,7 @@ def build_member(panel: xr.Dataset, splits: xr.Dataset, config: Config) -> tuple
     return model, witnesses, _validation_score(panel, validation)
 
 
-def _validation_score(panel, validation: np.ndarray) -> Callable[[Trajectory, Witnesses], float]:
+def _validation_score(panel, validation: np.ndarray) -> Callable[[Trajectory], float]:
     """Mean squared log error of reports by residence on the validation corridors; lower is better."""
     o, d, w = (panel[f"flow_{k}"].values.astype(int) for k in ("origin", "destination", "witness"))
     chosen = validation[o, d] & (panel.witness_criterion.values == "residence")[w]

@@ -16,6 +16,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from ..config import LossConfig
+from ..schema import OWN_RECONSTRUCTION
 from .recursion import AFFINITY_START, ONWARD_START, FlowModel, Trajectory
 
 CHANGE_YEARS = 5        # a series this long has a course over time worth learning
@@ -192,8 +193,9 @@ class Witnesses(nn.Module):
         self.has_reconstruction = "reconstruction" in panel and self.config.reconstruction > 0
         if not self.has_reconstruction:
             return
-        chosen = sorted((k for k, m in enumerate(panel.method.values) if str(m).endswith("da_pb_closed")),
-                        key=lambda k: not str(panel.method.values[k]).startswith("humanflows|"))
+        methods = panel.method.values.astype(str)
+        chosen = sorted((k for k, m in enumerate(methods) if m.endswith("|da_pb_closed")),
+                        key=lambda k: methods[k] != OWN_RECONSTRUCTION)
         self.has_reconstruction = bool(chosen)
         if not chosen:
             return
@@ -220,8 +222,7 @@ class Witnesses(nn.Module):
     def terms(self, run: Trajectory) -> dict[str, Tensor]:
         """Unweighted loss terms, most about 1 for a model that knows nothing but the mean."""
         predicted = self.predictions(run)
-        terms = {"flow": self.report_loss(predicted)}
-        terms["change"] = self.change_loss(predicted)
+        terms = {"flow": self.report_loss(predicted), "change": self.change_loss(predicted)}
         total = torch.zeros_like(self.office_log).index_add_(0, self.obs_office_year, predicted)
         terms["total"] = ((torch.log1p(total) - self.office_log) ** 2) @ self.office_weight
         if self.has_censored:
@@ -271,7 +272,7 @@ class Witnesses(nn.Module):
         return loss + 0.4 * (nll @ of("weight"))
 
     def change_loss(self, predicted: Tensor, reports: Tensor | None = None) -> Tensor:
-        """Weighted distance of the course over time of reported series from what their witnesses should have seen.
+        """Distance of the course over time of reported series from what their witnesses should have seen.
 
         Logs are taken about each series' mean, so that levels and biases play no part. Parameters as in
         ``report_loss``; with ``reports``, all of a series or none.
@@ -284,7 +285,7 @@ class Witnesses(nn.Module):
         number = int(series.max()) + 1 if len(series) else 0
         length = torch.zeros(number, device=log.device).index_add_(0, series, torch.ones_like(log))
         mean = torch.zeros(number, device=log.device).index_add_(0, series, log) / length
-        return self.config.change * (((log - mean.index_select(0, series)) - change) ** 2 @ weight)
+        return ((log - mean.index_select(0, series)) - change) ** 2 @ weight
 
     def shrinkage(self) -> Tensor:
         """Weighted shrinkage of biases and spreads."""
@@ -305,7 +306,7 @@ class Witnesses(nn.Module):
 
     def loss(self, terms: dict[str, Tensor]) -> Tensor:
         """Weighted sum of the terms."""
-        weights = {**vars(self.config), "change": 1.0, "shrinkage": 1.0}   # these come weighted
+        weights = {**vars(self.config), "shrinkage": 1.0}   # this comes weighted, by ridges of its own
         return sum(weights[k] * v for k, v in terms.items())
 
 
