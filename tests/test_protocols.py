@@ -303,3 +303,45 @@ def test_the_command_runs_what_is_asked_and_ends_with_a_table(folder):
 def test_the_command_refuses_what_is_no_protocol(folder):
     result = command("--only", "dreams")
     assert result.exit_code == 1 and "no protocol is called 'dreams'" in " ".join(result.output.split())
+
+
+# ---- into the release
+
+def test_collected_tables_are_read_as_long_as_they_are_fresh(folds, folder, monkeypatch):
+    made = protocols.collect("twin", **GIVEN)
+    config = protocols.configure("twin", **GIVEN)
+    collected = protocols.read_collected(config)
+    assert {k: len(t) for k, t in collected.tables.items()} == {
+        "scores": len(made["flows"]), "net_migration": len(made["net_migration"]), "stocks": len(made["stocks"])}
+    assert {*folds, "all-fold"} <= set(collected.made["protocols"]) and collected.made["seed"] == config.seed
+    assert collected.made["settings"]["train"]["epochs"] == 2
+
+    with pytest.raises(ArtifactError, match=r"trained with other settings.*humanflows protocols --profile twin"):
+        protocols.read_collected(protocols.configure("twin", epochs=3, settings=SMALL))
+    with monkeypatch.context() as patch:
+        patch.setattr(protocols, "_SCORING_CODE", ("protocols.py",))
+        with pytest.raises(ArtifactError, match="scored with another code than"):
+            protocols.read_collected(config)
+        patch.setattr(training, "content_digest", lambda panel: "another")
+        with pytest.raises(ArtifactError, match="scored with another panel and code than"):
+            protocols.read_collected(config)
+
+
+def test_collected_tables_that_were_altered_outrun_or_lost_are_refused(folds, folder):
+    protocols.collect("twin", **GIVEN)
+    config, file = protocols.configure("twin", **GIVEN), folder / "protocol_stocks.csv"
+    text = file.read_text()
+    file.write_text(text + "x\n")
+    with pytest.raises(ArtifactError, match="not the one that its manifest describes"):
+        protocols.read_collected(config)
+    file.unlink()
+    with pytest.raises(ArtifactError, match=r"protocol_stocks\.csv.*missing.*humanflows protocols"):
+        protocols.read_collected(config)
+    file.write_text(text)
+    manifest = artifacts.manifest_path(folder / "fold-1" / "scores.csv")
+    kept = manifest.read_text()
+    manifest.write_text(kept.replace('"inputs_digest": "', '"inputs_digest": "0'))
+    with pytest.raises(ArtifactError, match="fold-1 was run again after"):
+        protocols.read_collected(config)
+    manifest.write_text(kept)
+    assert protocols.read_collected(config).tables["stocks"].equals(pd.read_csv(file))

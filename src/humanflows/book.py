@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
+from functools import partial
 from html.parser import HTMLParser
 from importlib.metadata import version
 from pathlib import Path
@@ -346,21 +347,46 @@ _ABLATED = {"r": ("R", 3), "log_r": ("log R", 3), "cpc": ("CPC", 3), "log_bias":
 
 
 def ablation_part() -> str:
-    """What parts of the training buy, one table per set of cells, as Markdown; the protocol's own sets are open."""
-    file = artifacts.require(paths.RELEASE / "ablation.csv", "benchmarks/ablate.py")
-    table = pd.read_csv(file, keep_default_na=False, na_values=[""])
-    shown, folded = [], []
-    groups = ["collection", "side", "criterion", "horizon"]
-    for keys, group in table.groupby(groups, sort=False, dropna=False):
-        title = ", ".join(str(k).replace("_", " ") for k in keys if k == k and k)
-        rows = [{"run": row["run"], **{c: _score(row[c], d) for c, (_, d) in _ABLATED.items()}}
-                for _, row in group.iterrows()]
-        part = markdown_table(rows, {"run": "training", **{c: head for c, (head, _) in _ABLATED.items()}})
-        if set(keys) >= _FIRST or keys[0] == "wpp":
-            shown.append(f"**{title}**\n\n{part}")
-        else:
-            folded.append(f"````{{dropdown}} {title}\n{part}\n````\n")
-    return "\n".join(shown + folded)
+    """What each part buys: figure, what it says, a table, and folded tables of other collections, as Markdown.
+
+    A release that was made without the table has a sentence instead.
+    """
+    from .results.ablation import SHOWN, ablation_sentences, is_ablation, short_table
+    from .sources.catalogue import SOURCES
+
+    file = paths.RELEASE / "ablation.csv"
+    table = pd.read_csv(file, keep_default_na=False, na_values=[""]) if file.is_file() else pd.DataFrame()
+    if not is_ablation(table):
+        return ("*The release at hand was made without such a table. `humanflows ablate --profile world` makes it, and "
+                "the next `humanflows release` takes it along.*\n")
+    artifacts.require(paths.RELEASE / "figures" / "ablation.png", "humanflows release --profile world")
+    made, released = (json.loads((paths.RELEASE / f).read_text(encoding="utf-8")) if (paths.RELEASE / f).is_file()
+                      else {} for f in ("ablation.json", "manifest.json"))
+    alike = made and all(released.get("inputs", {}).get(k) == v for k, v in made.items())
+    rows = short_table(table)
+    heads = dict.fromkeys(k for row in rows for k in row)
+    parts = ["```{figure} ../data/release/figures/ablation.png\n:name: figure-ablation\n"
+             ":alt: Dots of score differences, a run in each row, a panel for each score and side.\n:width: 100%\n\n"
+             "Each part left out or changed, against everything as it is, on validation corridors of UN DESA's flows "
+             "by residence. Left of zero the run is worse, so the part is worth having; the run that loses most is on "
+             "top. Inside the grey band, chance is enough to explain a difference. Strokes are a run's lowest and "
+             "highest seed; arrows at the edge are further out than the panel.\n```\n",
+             "" if alike else "*These runs were made with other settings or code than the released estimates: "
+             "everything as it is, here, is the model as it was then.*\n", ablation_sentences(table),
+             "````{dropdown} Every run: everything as it is, then differences from it\n"
+             + markdown_table(rows, {k: {"run": "training"}.get(k, k) for k in heads})
+             + "\n±: what chance alone makes of a run with one seed in 95% of cases. \\*: a difference beyond "
+             "chance, by as many seeds as the run has.\n````\n"]
+    titles = {name: source.title for name, source in SOURCES.items()}
+    means = table.groupby(["collection", "side", "criterion", "horizon", "run"], sort=False)[list(_ABLATED)].mean()
+    for (collection, side, criterion, horizon), group in means.groupby(level=[0, 1, 2, 3], sort=False):
+        if (criterion, horizon) == (SHOWN["criterion"], SHOWN["horizon"]) and collection != SHOWN["collection"]:
+            rows = [{"run": keys[-1], **{c: _score(row[c], d) for c, (_, d) in _ABLATED.items()}}
+                    for keys, row in group.iterrows()]
+            head = {"run": "training", **{c: head for c, (head, _) in _ABLATED.items()}}
+            parts.append(f"````{{dropdown}} {titles.get(collection, collection)}, {side}\n"
+                         f"{markdown_table(rows, head)}\n````\n")
+    return "\n".join(parts)
 
 
 _ERROR_FIGURES = {
@@ -446,6 +472,44 @@ def witnesses_part() -> str:
         parts.append("````{dropdown} Every office that counts both sides by residence\n"
                      + markdown_table(rows, _WITNESSES) + "````\n")
     return "\n".join(parts)
+
+
+def protocols_part(section: str) -> str:
+    """One section of the chapter of the validation protocols, as Markdown (``results.protocol_report``).
+
+    A release without the protocols, or without those of the section, has a sentence instead.
+    """
+    from .plotting.charts import SOURCE_TITLES
+    from .results import protocol_report
+    from .results.protocol_tables import read_protocols
+
+    tables = read_protocols(paths.RELEASE)
+    if not tables:
+        return ("*The release at hand was made without the validation protocols. `make validate PROFILE=world` runs "
+                "them, and the next `humanflows release` takes their tables along.*\n" if section == "overview"
+                else "*Not in the release at hand.*\n")
+    blocks = protocol_report.section(section, tables, SOURCE_TITLES)
+    if not blocks:
+        return "*These protocols have not been run for the release at hand.*\n"
+    made = json.loads((paths.RELEASE / "manifest.json").read_text(encoding="utf-8")).get("protocols") or {}
+    if section == "overview" and not made.get("of_this_release"):
+        blocks.insert(0, "*The protocols were run with other settings, data or code than the estimates beside them in "
+                         "the release: read them as scores of an earlier version.*")
+    return "\n".join(_block(b) for b in blocks)
+
+
+def _block(block) -> str:
+    """A table, several folded ones, a figure or a paragraph of a report as Markdown."""
+    if hasattr(block, "tables"):
+        return f"`````{{dropdown}} {block.title}\n" + "\n".join(_block(t) for t in block.tables) + "`````\n"
+    if isinstance(block, str):
+        return f"{block}\n"
+    if hasattr(block, "caption"):
+        artifacts.require(paths.RELEASE / "figures" / f"{block.name}.png", "humanflows release --profile world")
+        return (f"```{{figure}} ../data/release/figures/{block.name}.png\n:name: figure-"
+                f"{block.name.replace('_', '-')}\n:alt: {block.alt}\n:width: 100%\n\n{block.caption}\n```\n")
+    table = markdown_table(block.rows, block.heads)
+    return f"````{{dropdown}} {block.title}\n{table}````\n" if block.folded else f"**{block.title}**\n\n{table}"
 
 
 def _score(value, decimals: int) -> str:
@@ -546,7 +610,8 @@ def numbers_part(profile: str = "twin") -> str:
             text = (paths.ROOT / f"{entry}.md").read_text(encoding="utf-8")
             title = text.partition("\n")[0]
             parts = {"release_banner", "scores", "ablation", "errors", "witnesses"} & set(_GENERATED.findall(text))
-            shows_release = parts or facts & set(used_facts(text))
+            protocols = any(p.startswith(_PROTOCOLS) for p in _GENERATED.findall(text))
+            shows_release = parts or protocols or facts & set(used_facts(text))
             kind = kinds[release_profile()] if shows_release else "no estimates"
             made = "the release" if shows_release else ""
         rows.append({"page": f"[{title.lstrip('# ').strip()}](../{entry})", "kind": f"**{kind}**" if made else kind,
@@ -563,9 +628,15 @@ def _release_facts() -> list[str]:
     return list(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else []
 
 
+_PROTOCOLS = "protocols_"    # begins the names of the generated parts about them
+
+
 def _parts(profile: str) -> dict[str, Callable[[], str]]:
+    from .results.protocol_report import SECTIONS
+
     return {"title_figure": title_figure, "sources": sources_part, "scores": scores_part, "ablation": ablation_part,
             "errors": errors_part, "witnesses": witnesses_part,
+            **{f"{_PROTOCOLS}{s}": partial(protocols_part, s) for s in SECTIONS},
             "numbers": lambda: numbers_part(profile),
             "release_banner": _banner_of_release, "build_report": lambda: build_report(profile)}
 

@@ -2,6 +2,7 @@
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -65,16 +66,15 @@ def _device(config: Config) -> str:
     return f"cuda ({torch.cuda.get_device_name(0)})" if torch.cuda.is_available() else "cpu"
 
 
-def _pipeline(step: str, what: str, profile: str, settings: list[str] | None, *, uses_device: bool = False) -> None:
+def _pipeline(step: str, what: str, profile: str, settings: list[str] | None, *, uses_device: bool = False,
+              module: str = "pipeline") -> None:
     try:
         config = load_config(profile, **parse_settings(settings))
     except InputError as error:
         typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
         raise typer.Exit(1) from None
     with _step(f"{what} ({config.profile}, seed {config.seed})", _device(config) if uses_device else "cpu"):
-        from . import pipeline
-
-        run: Callable[[Config], Path] = getattr(pipeline, step)
+        run: Callable[[Config], Path] = getattr(import_module(f".{module}", __package__), step)
         typer.echo(f"→ {run(config)}")
 
 
@@ -124,8 +124,8 @@ def five_years(profile: Profile = "twin", settings: Setting = None) -> None:
 
 @app.command()
 def release(profile: Profile = "world", settings: Setting = None) -> None:
-    """Write data/release: the files that readers of the estimates use."""
-    _pipeline("release", "write release", profile, settings)
+    """Write data/release: the files that readers of the estimates use, with the protocols' tables where fresh."""
+    _pipeline("release", "write release", profile, settings, module="protocols")
 
 
 @app.command()
@@ -176,6 +176,38 @@ def protocols(
         if profile == "world":
             typer.echo(tables["targets"].to_string(index=False, float_format="{:.3f}".format))
         typer.echo(f"→ {runs.folder(profile)}")
+
+
+@app.command()
+def ablate(
+    profile: Profile = "twin",
+    only: Annotated[list[str] | None, typer.Option(help="Name of a run, or of a group: covariates, network, learning, "
+                                                   "witnesses, errors, effects. Repeatable; all by default.")] = None,
+    seeds: Annotated[str, typer.Option(help="Seeds of every run, e.g. 1,2; everything as it is has three or "
+                                       "more.")] = "1",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of every training; default: as configured.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Trainings side by side.")] = 2,
+    settings: Setting = None,
+) -> None:
+    """Leave out one part of the model or of the data at a time and score what is left; needs the step harmonise.
+
+    Scored on validation corridors: the held-out fold plays no part. About thirty-five times as long as the step train
+    for each seed. What has run is kept, an interrupted training resumes; humanflows release takes the table along.
+    """
+    with _step(f"ablations ({profile})", _device_of(profile)):
+        import pandas as pd
+
+        from . import ablation as runs
+        from . import pipeline
+        from .results.ablation import short_table
+
+        if not all(s.strip().isdigit() for s in seeds.split(",")):
+            raise ConfigError("--seeds", f"{seeds!r} are no seeds", "write them as in 1,2", key="seeds")
+        given = {"epochs": epochs, "settings": parse_settings(settings), "seeds": [int(s) for s in seeds.split(",")]}
+        every = runs.list_ablations(pipeline.open_panel(load_config(profile, **given["settings"])))
+        runs.run_ablations(runs.choose(every, only), profile, workers=workers, **given)
+        typer.echo(pd.DataFrame(short_table(runs.collect(profile, **given))).to_string(index=False))
+        typer.echo(f"→ {runs.table_path(profile)}")
 
 
 @app.command()

@@ -165,11 +165,12 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of the recurrent cell."""
+    """Sizes of the recurrent cell, and what it does not read."""
 
     hidden: int = 16
     width: int = 64
     embedding: int = 8
+    without: str = ""            # families of features left out, comma separated; see FAMILIES of panel/features.py
 
 
 def _check(config, fits, problem: str, remedy: str, keys=None) -> None:
@@ -195,10 +196,12 @@ class LossConfig:
     onward: float = 0.02         # the world's rate of onward moves, see model/witnesses.py
     censored: float = 0.02       # corridors that a source leaves out because few moved; 0 ignores them
     likelihood: str = "squared_log"   # of reports; or "student", or "negative_binomial"
-    root: float = 0.05           # squared errors of square roots beside it: large corridors
+    root: float = 0.4            # squared errors of square roots beside it: large corridors
+    balances: float = 0.05       # of territories while the cell learns, see model/balances.py; 0 leaves them out
     bias_ridge: float = 0.5      # shrinkage of witnesses' multiplicative biases
     pair_ridge: float = 0.05     # shrinkage of the lasting effects of pairs
     wave_ridge: float = 0.1      # shrinkage of the waves of corridors between two counts of stocks
+    course_ridge: float = 0.03   # shrinkage of the single years of corridors with reports
     turnover_ridge: float = 1.0  # shrinkage of the years in which more people than usual move to and from a place
     balance_ridge: float = 0.01  # shrinkage of the years in which more come, and fewer leave, than usual
 

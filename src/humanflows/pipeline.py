@@ -2,6 +2,7 @@
 
 Nothing is made twice: an artifact whose inputs have not changed is kept.
 """
+import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from .model import train as training
 from .panel.harmonise import harmonise as harmonise_tables
 from .panel.splits import make_splits, training_observations
 from .results.estimates import open_estimates, write_estimates
+from .results.protocol_tables import Collected
 from .sources import catalogue
 from .territories import codes
 
@@ -314,8 +316,19 @@ def read_scores(config: Config, name: str = "scores"):
                        na_values=[""])
 
 
-def release(config: Config) -> Path:
+def ablation_path(config: Config) -> Path:
+    """Table of a profile's ablations, CSV (see ``ablation.collect``)."""
+    return config.folder / "ablation" / "ablation.csv"
+
+
+def release(config: Config, protocols: Collected | None = None) -> Path:
     """Results of a run, compact, into data/release: estimates, weights, scores, figures, facts, and their manifest.
+
+    Parameters
+    ----------
+    config : of the run.
+    protocols : tables of the validation protocols; without them those that the release has stay, and its manifest says
+        whether they were made with the model that is released.
 
     Raises
     ------
@@ -325,8 +338,12 @@ def release(config: Config) -> Path:
     import pandas as pd
 
     from . import paths
+    from .plotting.charts import SOURCE_TITLES
+    from .plotting.protocols import draw_protocols
     from .plotting.release import draw_release
     from .results import release as released
+    from .results.protocol_differences import drawn
+    from .results.protocol_tables import compact_protocols, read_protocols, write_protocols
     from .results.validation import flow_cells
 
     for path, step in ((estimates_path(config), "estimate"), (scores_path(config), "validate"),
@@ -335,14 +352,25 @@ def release(config: Config) -> Path:
     started = time.perf_counter()
     estimates, panel, splits = load_estimates(config), open_panel(config), open_splits(config)
     tables = {t: read_scores(config, t) for t in released.TABLES}
+    if ablation_path(config).is_file():     # not a step of the chain: an earlier release's table stays otherwise
+        tables["ablation"] = pd.read_csv(ablation_path(config), keep_default_na=False, na_values=[""])
+        everything = (artifacts.read_manifest(ablation_path(config)) or {}).get("everything", {})
+    withheld = compact_protocols(protocols.tables) if protocols else read_protocols(paths.RELEASE)
     history = pd.read_csv(history_path(config))
     made = artifacts.read_manifest(member_path(config)) or {}
+    about = released.protocols_made(paths.RELEASE, protocols, made.get("inputs", {}),
+                                    fresh=artifacts.is_fresh(member_path(config), _training_inputs(config)))
     released.write_results(paths.RELEASE, estimates, tables, history, splits, member_path(config))
+    if "ablation" in tables:
+        artifacts.write_text(paths.RELEASE / "ablation.json", json.dumps(everything, indent=1) + "\n")
     draw_release(paths.RELEASE / "figures", estimates, flow_cells(panel, splits, ("train", "validation", "held_out")),
                  flow_cells(panel, splits), tables, history)
+    if protocols:
+        write_protocols(paths.RELEASE, withheld)
+    draw_protocols(paths.RELEASE / "figures", drawn(withheld, SOURCE_TITLES))
     facts = released.build_facts(estimates, tables, panel, float(made.get("training_seconds") or 0))
     released.write_facts(paths.RELEASE, facts)
-    file = released.write_manifest(paths.RELEASE, config, made.get("inputs", {}))
+    file = released.write_manifest(paths.RELEASE, config, made.get("inputs", {}), protocols=about)
     print(f"release: {paths.RELEASE.name} written in {time.perf_counter() - started:.1f} s", flush=True)
     return file
 

@@ -15,7 +15,6 @@ they withheld is scored on the other corridors and, apart, on all.
 What is withheld is taken out of the panel before anything reads it (:mod:`humanflows.panel.withhold`). A protocol that
 has run is kept, an interrupted training resumes, and scores are made again without training: estimates are kept too.
 """
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,13 +28,16 @@ import xarray as xr
 from . import artifacts, paths, pipeline
 from .baselines.gravity import predict_gravity
 from .baselines.ipf import NotConvergedError
-from .config import Config, load_config
+from .config import Config
 from .errors import ArtifactError, ConfigError
+from .kept import TRAINING_CODE, configure, keep_estimates, keep_tables, run_alike, settings_of
 from .model import train as training
 from .panel.splits import make_splits, observations_in
 from .panel.withhold import reporters_of, sources_of, withheld_observations, withhold
-from .results.estimates import open_estimates, write_estimates
+from .results.estimates import open_estimates
 from .results.peers import published_net_migration
+from .results.protocol_differences import TOGETHER
+from .results.protocol_tables import COLLECTED, Collected, file_name
 from .results.protocols import mean_of_members, score_flows, score_net_migration, score_stocks, splice
 from .results.targets import NO_NATIONAL, WITHHELD, measure_targets
 from .results.validation import OWN
@@ -46,9 +48,8 @@ BLIND_YEARS, REPORTER_GROUPS, SHARE_OF_TERRITORIES = 3, 5, 1 / 3
 # OECD's counts by citizenship are UN DESA's, and UN DESA's of New Zealand are Stats NZ's.
 UNITED = ("undesa_imfsc", "oecd", "statsnz")
 TABLES = ("scores", "net_migration", "stocks")
-TOGETHER = {"fold": "all five folds", "reporters": "all reporter groups"}
 _REPORTER_STREAM, _TERRITORY_STREAM = 10, 11    # the split's seed serves draws of its own for corridors
-_TRAINING_CODE = ("model", "panel/features.py", "panel/harmonise.py", "panel/splits.py")
+MADE_BY = "humanflows protocols"
 _SCORING_CODE = ("protocols.py", "pipeline.py", "panel/withhold.py", "results", "baselines", "sources/published.py",
                  "sources/abel_cohen.py")
 
@@ -119,16 +120,6 @@ def folder(profile: str) -> Path:
     return paths.artifacts(profile) / "protocols"
 
 
-def configure(profile: str, *, epochs: int | None = None, settings: Mapping | None = None,
-              split: Mapping | None = None) -> Config:
-    """The profile's configuration with ``settings`` replaced (nested, as for ``load_config``) and so many epochs."""
-    given = dict(settings or {})
-    if epochs is not None:
-        given["train"] = {**given.get("train", {}), "epochs": epochs}
-    given["split"] = {**given.get("split", {}), **(split or {})}
-    return load_config(profile, **given)
-
-
 def run_protocol(protocol: Protocol, profile: str, *, epochs: int | None = None, settings: Mapping | None = None,
                  target: Path | None = None) -> Path:
     """Train a member on what the protocol shows, keep its estimates, and score them on what it withheld.
@@ -154,7 +145,7 @@ def run_protocol(protocol: Protocol, profile: str, *, epochs: int | None = None,
     target = target or folder(profile) / protocol.name
     panel = pipeline.open_panel(config)
     splits = make_splits(panel, config.split)
-    file = _estimate(protocol, config, panel, splits, target)
+    file = keep_estimates(withhold(panel, **protocol.withheld), splits, config, target, MADE_BY)
     inputs = {"estimates": artifacts.sha256(file), "panel": training.content_digest(panel),
               "withheld": dict(protocol.withheld), "seed": config.seed, "code": artifacts.code_digest(*_SCORING_CODE)}
 
@@ -164,53 +155,7 @@ def run_protocol(protocol: Protocol, profile: str, *, epochs: int | None = None,
         return {"scores": _flow_table(protocol, config, panel, splits, estimates.flow, peers),
                 **_other_tables(protocol, config, panel, estimates, peers)}
 
-    return _kept(target, inputs, make, config)
-
-
-def _kept(target: Path, inputs: dict, make, config: Config) -> Path:
-    """Tables of a folder, made unless they are fresh; the manifest lies beside the scores, which are written last."""
-    scores = target / "scores.csv"
-    if artifacts.is_fresh(scores, inputs) and all((target / f"{t}.csv").is_file() for t in TABLES):
-        return scores
-    started = time.perf_counter()
-    made = make()
-    for name in reversed(TABLES):
-        artifacts.write_text(target / f"{name}.csv", made[name].to_csv(index=False, float_format="%.4g"))
-    artifacts.write_manifest(scores, made_by="humanflows protocols", inputs=inputs, profile=config.profile,
-                             seed=config.seed, seconds=round(time.perf_counter() - started, 1))
-    return scores
-
-
-def _settings(config: Config) -> dict:
-    """What of the configuration decides a training, but for the fold that is held out."""
-    given = config.as_dict()
-    split = {k: v for k, v in given["split"].items() if k != "held_out_fold"}
-    return {**{k: given[k] for k in ("seed", "model", "loss", "train")}, "split": split}
-
-
-def _estimate(protocol: Protocol, config: Config, panel: xr.Dataset, splits: xr.Dataset, target: Path) -> Path:
-    """Estimates of a member that was trained on what the protocol shows; kept when fresh."""
-    file, checkpoint = target / "estimates.nc", target / "checkpoint.safetensors"
-    shown = withhold(panel, **protocol.withheld)
-    inputs = {"shown": training.content_digest(shown), "splits": training.content_digest(splits),
-              "settings": _settings(config), "code": artifacts.code_digest(*_TRAINING_CODE)}
-    if artifacts.is_fresh(file, inputs):
-        return file
-    try:
-        member = training.fit_member(shown, splits, config, checkpoint, progress=False)
-    except ArtifactError:
-        if not checkpoint.is_file():
-            raise
-        checkpoint.unlink()     # of other settings, data or code
-        member = training.fit_member(shown, splits, config, checkpoint, progress=False)
-    run = training.predict(member)
-    places = panel["origin"].values.astype(str).tolist()
-    write_estimates(run.flow.numpy(), run.stock.numpy(), None, panel["year"].values.tolist(), places, file,
-                    made_by="humanflows protocols", inputs=inputs, profile=config.profile, seed=config.seed,
-                    device=training.choose_device(config.train.device).type, seconds=round(member.seconds, 1),
-                    epochs=len(member.history), threads=torch.get_num_threads())
-    checkpoint.unlink(missing_ok=True)
-    return file
+    return keep_tables(target, TABLES, inputs, make, config, MADE_BY)
 
 
 def peers_of(protocol: Protocol, config: Config, panel: xr.Dataset, splits: xr.Dataset) -> dict[str, xr.DataArray]:
@@ -292,7 +237,7 @@ def cross_fitted(profile: str, kind: str = "fold", *, epochs: int | None = None,
     config = configure(profile, epochs=epochs, settings=settings)
     panel = pipeline.open_panel(config)
     members = [p for p in list_protocols(config, panel) if p.name.startswith(f"{kind}-")]
-    files = [artifacts.require(folder(profile) / p.name / "estimates.nc", "humanflows protocols") for p in members]
+    files = [artifacts.require(folder(profile) / p.name / "estimates.nc", MADE_BY) for p in members]
     inputs = {"estimates": [artifacts.sha256(f) for f in files], "panel": training.content_digest(panel),
               "code": artifacts.code_digest(*_SCORING_CODE)}
 
@@ -312,11 +257,11 @@ def cross_fitted(profile: str, kind: str = "fold", *, epochs: int | None = None,
         mean = {t: mean_of_members([_read(folder(profile) / p.name, t) for p in members]) for t in TABLES[1:]}
         return {"scores": pd.concat(tables, ignore_index=True), **mean}
 
-    return _kept(folder(profile) / f"all-{kind}", inputs, make, config)
+    return keep_tables(folder(profile) / f"all-{kind}", TABLES, inputs, make, config, MADE_BY)
 
 
 def _read(target: Path, table: str) -> pd.DataFrame:
-    return pd.read_csv(artifacts.require(target / f"{table}.csv", "humanflows protocols"), keep_default_na=False,
+    return pd.read_csv(artifacts.require(target / f"{table}.csv", MADE_BY), keep_default_na=False,
                        na_values=[""])
 
 
@@ -340,7 +285,7 @@ def collect(profile: str, *, epochs: int | None = None, settings: Mapping | None
     """
     config = configure(profile, epochs=epochs, settings=settings)
     every = list_protocols(config, pipeline.open_panel(config))
-    alike = {p.name for p in every if _run_alike(folder(profile) / p.name, config)}
+    alike = {p.name for p in every if run_alike(folder(profile) / p.name, config)}
     if absent := [p.name for p in every if p.name not in alike]:
         print(f"protocols: not run, or run with other settings: {', '.join(absent)}", flush=True)
     if not alike:
@@ -364,18 +309,61 @@ def collect(profile: str, *, epochs: int | None = None, settings: Mapping | None
     return tables
 
 
-def _run_alike(target: Path, config: Config) -> bool:
-    made = artifacts.read_manifest(target / "estimates.nc")
-    wanted = {"settings": _settings(config), "code": artifacts.code_digest(*_TRAINING_CODE)}
-    return bool(made) and (target / "scores.csv").is_file() and all(
-        artifacts.digest(made["inputs"].get(k)) == artifacts.digest(v) for k, v in wanted.items())
-
-
 def _write(table: pd.DataFrame, file: Path, places: list[Path], config: Config) -> None:
     artifacts.write_text(file, table.to_csv(index=False, float_format="%.4g"))
     made = {p.name: (artifacts.read_manifest(p / "scores.csv") or {}).get("inputs_digest") for p in places}
-    artifacts.write_manifest(file, made_by="humanflows protocols", inputs=made, profile=config.profile,
+    artifacts.write_manifest(file, made_by=MADE_BY, inputs=made, profile=config.profile,
                              seed=config.seed)
+
+
+def read_collected(config: Config) -> Collected:
+    """The tables that :func:`collect` wrote, if this configuration, the panel and the code would write the same.
+
+    Raises
+    ------
+    ArtifactError
+        When a table is missing or was altered, or any protocol in it was run otherwise or has been run again since.
+    """
+    place, again = folder(config.profile), f"run humanflows protocols --profile {config.profile}; what is fresh is kept"
+    files = [place / file_name(t) for t in COLLECTED if t != "targets" or config.profile == "world"]
+    for file in files:
+        artifacts.require(file, f"humanflows protocols --profile {config.profile}")
+        manifest = artifacts.read_manifest(file)
+        if not manifest or manifest["sha256"] != artifacts.sha256(file):
+            raise ArtifactError(file, "the table is not the one that its manifest describes", again)
+        if manifest["inputs"] != (artifacts.read_manifest(files[0]) or {}).get("inputs"):
+            raise ArtifactError(file, "the table was collected from other runs than the others", again)
+    made = artifacts.read_manifest(files[0])
+    wanted = {"panel": training.content_digest(pipeline.open_panel(config)),
+              "code": artifacts.code_digest(*_SCORING_CODE)}
+    for name, digest in made["inputs"].items():
+        scores = artifacts.read_manifest(place / name / "scores.csv")
+        if not scores or scores["inputs_digest"] != digest:
+            raise ArtifactError(files[0], f"protocol {name} was run again after the table was collected", again, name)
+        if changed := [k for k, v in wanted.items() if scores["inputs"].get(k) != v]:
+            raise ArtifactError(place / name, f"protocol {name} was scored with another {' and '.join(changed)} than "
+                                "the present one", again, name)
+        if not name.startswith("all-") and not run_alike(place / name, config):
+            raise ArtifactError(place / name, f"protocol {name} was trained with other settings or other code", again,
+                                name)
+    tables = {t: pd.read_csv(f, keep_default_na=False, na_values=[""]) for t, f in zip(COLLECTED, files)}
+    return Collected(tables, {
+        **{k: made[k] for k in ("made_by", "made_at", "profile", "seed", "versions")}, "protocols": made["inputs"],
+        "panel": wanted["panel"], "settings": settings_of(config),
+        "training_code": artifacts.code_digest(*TRAINING_CODE), "scoring_code": wanted["code"]})
+
+
+def release(config: Config) -> Path:
+    """:func:`humanflows.pipeline.release`, with the tables of the protocols where they are there and fresh.
+
+    Where they are not it says so, and the release keeps what it has of them.
+    """
+    try:
+        collected = read_collected(config)
+    except ArtifactError as error:
+        print(f"release: no new tables of the validation protocols, earlier ones stay as they are. {error}", flush=True)
+        collected = None
+    return pipeline.release(config, collected)
 
 
 def summarise(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

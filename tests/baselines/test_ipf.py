@@ -22,7 +22,7 @@ def test_a_table_worked_by_hand():
     assert ended.margin_error[0] == 0 and ended.iterations[0] <= 2
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(arrays(float, (3, 2, 2), elements=positive), arrays(float, (3, 2, 2), elements=positive))
 def test_margins_are_met_and_odds_ratios_kept(seed, other):
     fitted, ended = fit_margins(seed, other.sum(2), other.sum(1), tolerance=1e-9)
@@ -31,7 +31,7 @@ def test_margins_are_met_and_odds_ratios_kept(seed, other):
     assert (ended.change <= 1e-9).all() and (ended.iterations >= 1).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(arrays(float, (4, 3, 3), elements=positive), arrays(float, (4, 3, 3), elements=positive))
 def test_a_batch_gives_what_its_tables_give_alone(seed, other):
     together, ended = fit_margins(seed, other.sum(2), other.sum(1))

@@ -121,7 +121,7 @@ def worlds(draw, natural_change=True):
     return (start, end, births, deaths), moves
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(worlds(), st.sampled_from(ACCOUNTING))
 def test_margins_are_met_for_every_birthplace(world, method):
     made = METHODS[method](*account(*world[0]), **TIGHT)
@@ -133,7 +133,7 @@ def test_margins_are_met_for_every_birthplace(world, method):
     assert (flow.values[:, i, i] == 0).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(worlds(), st.sampled_from(("da_min_closed", "da_pb_closed")))
 def test_closed_methods_reproduce_net_migration_and_conserve_the_world(world, method):
     (start, end, births, deaths), _ = world
@@ -143,7 +143,7 @@ def test_closed_methods_reproduce_net_migration_and_conserve_the_world(world, me
     assert np.allclose(net, end.sum(0) - start.sum(0) - births + deaths, atol=1e-4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(worlds(natural_change=False))
 def test_stayers_are_maximal_and_moves_between_fewest_and_most(world):
     """Without natural change the true moves have the same margins: no table of those margins has more stayers."""
@@ -163,14 +163,14 @@ def test_stayers_are_maximal_and_moves_between_fewest_and_most(world):
     assert np.allclose(whole / whole.sum(2, keepdims=True), (end / end.sum(1, keepdims=True))[:, None, :])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(worlds(natural_change=False))
 def test_open_and_closed_agree_when_nothing_is_out_of_balance(world):
     given_ = account(*world[0])
     assert np.allclose(METHODS["da_min_open"](*given_).flow, METHODS["da_min_closed"](*given_).flow, atol=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(worlds(), st.sampled_from(sorted(METHODS)))
 def test_summing_over_birthplaces_first_or_last_is_the_same(world, method):
     dense = METHODS[method](*account(*world[0]))
@@ -179,7 +179,7 @@ def test_summing_over_birthplaces_first_or_last_is_the_same(world, method):
     assert np.allclose(dense.corridors, summed.flow) and dense.corridors.sum() >= 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(worlds())
 def test_differences_account_for_every_change_of_a_foreign_born_stock(world):
     (start, end, births, deaths), _ = world
@@ -194,7 +194,7 @@ def test_differences_account_for_every_change_of_a_foreign_born_stock(world):
     assert np.isclose(reverse.sum(), np.abs(change).sum())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(worlds())
 def test_rates_keep_the_proportions_of_stocks(world):
     (start, end, births, deaths), _ = world

@@ -187,15 +187,3 @@ def test_the_table_of_numbers_follows_what_each_page_was_made_from(project):
     assert "**real**" in lines["[The result](../book/real)"]
     assert "**real**" in lines["[A title](../notebooks/00_first)"]
     assert "**simulated**" in lines["[A lesson](../notebooks/01_second)"]
-
-
-def test_ablations_are_written_with_the_protocols_sets_open(project):
-    head = "run,collection,side,criterion,horizon,n,r,log_r,abs_log_error,cpc,log_bias,within_r,change_r\n"
-    rows = [f"{run},{where},{r},0.9,1,0.7,-0.1,,0.1\n" for run, r in (("everything", 0.8), ("without stocks", 0.5))
-            for where in ("undesa_imfsc,immigration,residence,annual,9", "meta,both,residence,annual,9",
-                          "wpp,net migration,,annual,9")]
-    (paths.RELEASE / "ablation.csv").write_text(head + "".join(rows))
-    text = book.ablation_part()
-    assert text.startswith("**undesa imfsc, immigration, residence, annual**")
-    assert "**wpp, net migration, annual**" in text and "````{dropdown} meta, both, residence, annual" in text
-    assert text.count("| without stocks | 0.500 | 0.900 | 0.700 | -0.10 | – |") == 3

@@ -32,10 +32,10 @@ def platform_panel():
 
 @pytest.fixture(scope="session")
 def reported(small_panel, small_splits) -> np.ndarray:
-    """Pairs with a report to learn from [origin, destination]."""
+    """Where there is a report to learn from [year, origin, destination]."""
     from humanflows.panel.splits import training_observations
 
     mask = training_observations(small_panel, small_splits)
-    out = np.zeros_like(small_splits.held_out.values)
-    out[small_panel.flow_origin.values[mask], small_panel.flow_destination.values[mask]] = True
+    out = np.zeros((small_panel.sizes["year"], *small_splits.held_out.shape), bool)
+    out[tuple(small_panel[f"flow_{k}"].values[mask] for k in ("year", "origin", "destination"))] = True
     return out

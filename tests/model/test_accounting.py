@@ -76,7 +76,7 @@ def written_out(stock, hazards, death_rate):
     return moves
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(worlds())
 def test_formulas_equal_the_table_written_out(world):
     stock, hazards, births, death_rate = world
@@ -117,19 +117,19 @@ def assert_conserved(world):
     assert float(by_birthplace.abs().max()) <= relative * people
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(worlds(torch.float64, most=12))
 def test_people_are_conserved_in_double_precision(world):
     assert_conserved(world)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(worlds(torch.float32, most=12))
 def test_people_are_conserved_in_single_precision(world):
     assert_conserved(world)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from([torch.float32, torch.float64]).flatmap(worlds))
 def test_nothing_is_ever_negative_or_undefined(world):
     for name, values in step(*world)._asdict().items():
@@ -138,7 +138,7 @@ def test_nothing_is_ever_negative_or_undefined(world):
         assert values.dtype == world[0].dtype, name
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(worlds())
 def test_slices_add_up_to_the_flow(world):
     stock, hazards, _, death_rate = world
@@ -154,7 +154,7 @@ def test_slices_add_up_to_the_flow(world):
                                    **near)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(worlds(), st.randoms())
 def test_order_of_territories_does_not_matter(world, random):
     stock, hazards, births, death_rate = world

@@ -7,20 +7,21 @@ import torch
 import xarray as xr
 
 from humanflows.config import LossConfig, ModelConfig
+from humanflows.model.courses import MEMORY
 from humanflows.model.recursion import AFFINITY_START, ONWARD_START, FlowModel, _shares_of_periods
-from humanflows.model.witnesses import MEMORY, effect_penalty
+from humanflows.model.witnesses import effect_penalty
 from humanflows.panel.features import build_features
 
 T = 4  # a year with effects
-EFFECTS = ("tie", "direction", "wave", "turnover", "balance")
+EFFECTS = ("tie", "direction", "wave", "course", "turnover", "balance")
 
 
 @pytest.fixture(scope="module")
 def some_reported(small_panel) -> np.ndarray:
-    """Reports of 0→1 in one direction and of 2→3 and 3→2 in both; nobody says anything of 4 and 5."""
+    """Reports of 0→1 in one direction and of 2→3 and 3→2 in both, but in year 0; nobody says anything of 4 and 5."""
     n = small_panel.sizes["origin"]
-    out = np.zeros((n, n), bool)
-    out[0, 1] = out[2, 3] = out[3, 2] = True
+    out = np.zeros((small_panel.sizes["year"], n, n), bool)
+    out[1:, 0, 1] = out[1:, 2, 3] = out[1:, 3, 2] = True
     return out
 
 
@@ -215,6 +216,33 @@ def test_an_unusual_year_is_that_year_alone(model):
             assert not change(model, effect, (T, 2), t=t)["native"].any()
 
 
+# ---- single years of corridors with reports
+
+def test_a_report_s_year_has_an_effect_on_all_who_move_that_way(model):
+    k = int(model.course_before[T, row(model, 0, 1)])
+    told = change(model, "course", k, by=0.5)
+    expected = only(model.n, {(0, 1): 0.5})
+    for name in ("native", "back", "onward"):
+        close(told[name], expected)
+
+
+def test_a_year_without_a_report_follows_those_beside_it_and_teaches_nothing(model):
+    k = int(model.course_before[1, row(model, 0, 1)])
+    told = change(model, "course", k, by=0.5, t=0)                 # year 0 has none, year 1 has one
+    close(told["native"], only(model.n, {(0, 1): 0.5 * MEMORY}))
+    for year, teaches in ((0, False), (1, True)):
+        model.zero_grad()
+        hazards(model, year).native[0, 1].backward()
+        grad = model.course.grad
+        assert (grad is not None and bool(grad[k])) == teaches
+
+
+def test_a_pair_without_reports_has_no_years_of_its_own(model):
+    assert len(model.course) == 3 * (model.years - 1)
+    told = change(model, "course", slice(None), by=0.5)
+    assert not told["native"][4, 5] and not told["native"][1, 0]
+
+
 # ---- moving on
 
 def test_people_move_on_where_natives_go_at_a_level_of_their_own(model):
@@ -234,9 +262,10 @@ def test_affinity_follows_the_leaning_of_natives(model):
 # ---- shrinkage
 
 @pytest.mark.parametrize(("name", "ridge"), [("tie", "pair_ridge"), ("direction", "pair_ridge"), ("wave", "wave_ridge"),
-                                             ("turnover", "turnover_ridge"), ("balance", "balance_ridge")])
+                                             ("course", "course_ridge"), ("turnover", "turnover_ridge"),
+                                             ("balance", "balance_ridge")])
 def test_each_effect_is_shrunk_by_its_own_ridge(model, name, ridge):
-    none = dict.fromkeys(("pair_ridge", "wave_ridge", "turnover_ridge", "balance_ridge"), 0.0)
+    none = dict.fromkeys(("pair_ridge", "wave_ridge", "course_ridge", "turnover_ridge", "balance_ridge"), 0.0)
     with torch.no_grad():
         getattr(model, name).fill_(0.5)
         assert penalty(model, **none) == 0

@@ -29,8 +29,8 @@ def make(small_panel, small_splits, small_config):
 
 def learn(model, witnesses, panel, splits, config, seed=5, hidden=None, mask=None, **settings):
     mask = training_observations(panel, splits) if mask is None else mask
-    learn_histories(model, witnesses, panel, mask, replace(config.train, **settings), seed, hidden=hidden,
-                    progress=False)
+    learn_histories(model, witnesses, panel, mask, training.open_corridors(splits), replace(config.train, **settings),
+                    seed, hidden=hidden, progress=False)
 
 
 KINDS = [("immigration", "residence"), ("emigration", "residence"), ("immigration", "citizenship"),
@@ -71,7 +71,7 @@ def test_the_loss_of_one_report_is_that_of_a_hand_computation(small_panel, make,
     persons = float(panel.flow_persons.values[k])
     # Of one report there is no variance to divide by but the least that is allowed.
     expected = 0.5 * (np.log1p(told) - np.log1p(persons)) ** 2 / 1e-3
-    expected += 0.05 * 0.5 * (np.sqrt(told + 0.1) - np.sqrt(persons)) ** 2 / 1e-3
+    expected += witnesses.config.root * 0.5 * (np.sqrt(told + 0.1) - np.sqrt(persons)) ** 2 / 1e-3
     loss = float(corridors.loss_of_years(torch.tensor([0]), model.unilateral).detach())
     assert loss == pytest.approx(expected, rel=1e-3)
 
@@ -242,12 +242,13 @@ def test_the_seed_decides(make, small_panel, small_splits, small_config):
     assert torch.equal(one, same) and not torch.equal(one, other)
 
 
-def test_without_reports_nothing_is_learned_and_hazards_are_there(make, small_panel, small_splits, small_config):
+@pytest.mark.parametrize("balances", [0.0, 0.1])
+def test_without_reports_only_balances_teach(make, small_panel, small_splits, small_config, balances):
     nothing = np.zeros(small_panel.sizes["observation"], bool)
-    model, witnesses, _ = make(nothing)
+    model, witnesses, _ = make(nothing, balances=balances)
     before = {k: v.detach().clone() for k, v in model.named_parameters()}
     learn(model, witnesses, small_panel, small_splits, small_config, mask=nothing)
-    assert all(torch.equal(v, before[k]) for k, v in model.named_parameters())
+    assert all(torch.equal(v, before[k]) for k, v in model.named_parameters()) == (balances == 0)
     assert torch.isfinite(model.systematic).all()
 
 

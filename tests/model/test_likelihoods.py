@@ -27,7 +27,7 @@ def exact(*values):
 
 # ---- densities -----------------------------------------------------------------------------------------------------
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(observed=st.integers(0, 10**6), predicted=persons, other=persons, spread=spreads, wider=spreads)
 def test_student_is_that_of_scipy_but_for_a_constant(observed, predicted, other, spread, wider):
     def ours(m, s):
@@ -41,7 +41,7 @@ def test_student_is_that_of_scipy_but_for_a_constant(observed, predicted, other,
     assert constant == pytest.approx(-stats.t.logpdf(0, TAIL), abs=1e-8)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(observed=st.integers(0, 10**5), predicted=persons, other=persons, spread=spreads, wider=spreads)
 def test_negative_binomial_is_that_of_scipy_but_for_a_constant_of_the_count(observed, predicted, other, spread, wider):
     def ours(m, s):
@@ -56,7 +56,7 @@ def test_negative_binomial_is_that_of_scipy_but_for_a_constant_of_the_count(obse
     assert theirs(other, wider) - ours(other, wider) == pytest.approx(constant, abs=tolerance, rel=1e-7)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(mean=st.floats(0.5, 1e4), spread=spreads)
 def test_the_variance_is_that_of_chance_and_of_the_witness(mean, spread):
     size = 1 / spread**2

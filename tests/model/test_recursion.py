@@ -119,13 +119,17 @@ def test_names_of_territories_mean_nothing(model, run, small_panel, features, re
         features.unilateral[:, order], features.static[order][:, order], features.dynamic[:, order][:, :, order],
         features.active[order][:, order], features.unilateral_names, features.static_names, features.dynamic_names)
     moved = small_panel.isel({d: order for d in ("origin", "destination", "birthplace", "residence")})
-    other = FlowModel(turned, moved, SIZES, reported[order][:, order])
+    other = FlowModel(turned, moved, SIZES, reported[:, order][:, :, order])
     # Where each pair of the other model was before: effects of pairs move with their pairs, of places with the places.
     a, b = np.nonzero(turned.active)
     before = np.searchsorted(np.flatnonzero(features.active), order[a] * n + order[b])
     with torch.no_grad():
         for (name, weight), theirs in zip(model.named_parameters(), other.parameters()):
             assert theirs.shape == weight.shape, name
+            if name == "course":
+                pair, year = other.told_in.T.nonzero(as_tuple=True)
+                theirs.copy_(weight[model.course_before[year, torch.as_tensor(before)[pair]].long()])
+                continue
             if name == "tie":
                 theirs[other.tie_of] = weight[model.tie_of[before]]
                 continue

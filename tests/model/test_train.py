@@ -376,6 +376,23 @@ def test_a_saved_member_predicts_the_same(member, small_config, small_panel, unv
     assert file.stat().st_size < 1e6
 
 
+def test_where_a_saved_member_learned_from_reports_does_not_depend_on_the_splits_of_today(
+        member, small_config, small_panel, small_splits, unvalidated, tmp_path):
+    file = training.save_member(member, tmp_path / "member.safetensors", small_config)
+    assert not small_splits.equals(unvalidated)
+    back = training.load_member(file, small_panel, small_splits, small_config)
+    assert torch.equal(training.predict(back).flow, training.predict(member).flow)
+
+
+def test_reports_outside_the_panel_are_refused(member, small_config, small_panel, unvalidated, tmp_path):
+    file = training.save_member(member, tmp_path / "member.safetensors", small_config)
+    tensors = load_file(file)
+    tensors["reported"][0] = -1
+    save_file(tensors, file)
+    with pytest.raises(ArtifactError, match="reports lie outside"):
+        training.load_member(file, small_panel, unvalidated, small_config)
+
+
 def test_predictions_are_plain_numbers_of_the_right_shape(member, small_panel):
     run = training.predict(member)
     years, n = small_panel.sizes["year"], small_panel.sizes["residence"]

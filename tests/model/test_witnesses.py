@@ -309,7 +309,7 @@ def test_signed_sqrt_of_known_numbers():
     torch.testing.assert_close(signed_sqrt(x), torch.tensor([0.0, 1.5, -1.5, 1e4, -1e4]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(a=st.floats(-1e9, 1e9), b=st.floats(-1e9, 1e9))
 def test_signed_sqrt_is_odd_and_increasing(a, b):
     x = torch.tensor([a, b], dtype=torch.float64)

@@ -4,7 +4,8 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from humanflows.panel.features import PANDEMIC, QUIET, active_pairs, build_features
+from humanflows.errors import ConfigError
+from humanflows.panel.features import FAMILIES, PANDEMIC, QUIET, active_pairs, build_features
 from humanflows.schema import OWN_RECONSTRUCTION
 
 TABLES = ("unilateral", "static", "dynamic")
@@ -175,3 +176,58 @@ def test_active_pairs_are_symmetric_and_off_the_diagonal(small_panel):
     assert set(zip(*np.nonzero(active_pairs(quiet)))) == {(2, 5), (5, 2), (0, 1), (1, 0)}
     active = active_pairs(small_panel)
     assert np.array_equal(active, active.T) and not active.diagonal().any()
+
+
+# ---- families
+
+@pytest.fixture(scope="module")
+def full_panel(small_panel):
+    """The panel with every variable that a panel may lack."""
+    rng = np.random.default_rng(1)
+    shape, pairs = small_panel.population.values[:-1].shape, small_panel.distance.shape
+    more = {"democracy": (("year", "residence"), rng.random(shape)),
+            "liberal_democracy": (("year", "residence"), rng.random(shape)),
+            "visa_ease": (("origin", "destination"), rng.random(pairs))}
+    flow = rng.random((1, small_panel.sizes.get("period", 1), *pairs))
+    if "reconstruction" not in small_panel:
+        small_panel = small_panel.assign_coords(method=[OWN_RECONSTRUCTION], period=small_panel.year.values[:1])
+        more["reconstruction"] = (("method", "period", "origin", "destination"), flow)
+    return small_panel.assign(more)
+
+
+def names_of(features) -> list[str]:
+    return [name for table in TABLES for name in getattr(features, f"{table}_names")]
+
+
+def test_every_feature_belongs_to_exactly_one_family(full_panel, features):
+    listed = [name for family in FAMILIES.values() for name in family]
+    assert len(set(listed)) == len(listed)
+    built = names_of(build_features(full_panel))
+    assert sorted(listed) == sorted(built)              # the panel with everything has them all
+    assert set(names_of(features)) <= set(listed)
+    assert not any("," in family or " " in family for family in FAMILIES)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_is_left_out_and_nothing_else_moves(full_panel, family):
+    whole, less = build_features(full_panel), build_features(full_panel, (family,))
+    assert sorted(names_of(less)) == sorted(set(names_of(whole)) - set(FAMILIES[family]))
+    for table in TABLES:
+        names = getattr(less, f"{table}_names")
+        assert getattr(less, table).shape[-1] == len(names) and getattr(less, table).dtype == np.float32
+        for name in names:
+            np.testing.assert_array_equal(column(less, table, name), column(whole, table, name))
+    np.testing.assert_array_equal(less.active, whole.active)
+
+
+def test_families_are_named_in_one_text_as_well_and_all_may_go(full_panel):
+    listed = build_features(full_panel, ["stocks", "conflict"])
+    assert names_of(build_features(full_panel, "stocks, conflict,")) == names_of(listed)
+    assert names_of(build_features(full_panel, "")) == names_of(build_features(full_panel))
+    none = build_features(full_panel, FAMILIES)
+    assert names_of(none) == [] and none.dynamic.shape == (*build_features(full_panel).dynamic.shape[:-1], 0)
+
+
+def test_an_unknown_family_names_the_nearest(small_panel):
+    with pytest.raises(ConfigError, match=r"'demografy'.*did you mean 'demography'"):
+        build_features(small_panel, "stocks,demografy")

@@ -45,7 +45,7 @@ def panel():
     return panel_of(list(codes()[:8]), np.random.default_rng(0))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(n=st.integers(4, 40), folds=st.integers(2, 10), seed=st.integers(0, 2**32))
 def test_folds_cover_every_corridor_once_and_are_balanced(n, folds, seed):
     fold = corridor_folds(n, folds, seed)

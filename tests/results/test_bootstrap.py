@@ -20,7 +20,7 @@ def made_up(seed=0, corridors=20, years=12):
     return observed, near, far, corridor, year
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(clusters=st.integers(1, 30), draws=st.integers(1, 40), seed=st.integers(0, 1000), block=st.integers(1, 300))
 def test_weights_are_counts_of_the_same_draws_whatever_the_block(clusters, draws, seed, block):
     weight = np.concatenate(list(b.draw_weights(clusters, draws, seed, block=block)))
@@ -28,7 +28,7 @@ def test_weights_are_counts_of_the_same_draws_whatever_the_block(clusters, draws
     assert (weight == np.stack([np.bincount(row, minlength=clusters) for row in chosen])).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.floats(-1e3, 1e3), st.integers(0, 4)), min_size=1, max_size=12))
 def test_median_of_draws_is_the_median_of_the_copies(drawn):
     values, times = (np.array(x) for x in zip(*drawn))
@@ -45,7 +45,7 @@ def test_median_of_nothing_is_not_defined():
     assert np.isnan(b.percentile_interval(np.full(4, np.nan))).all()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000))
 def test_nobody_differs_from_himself(seed):
     observed, near, far, corridor, year = made_up(seed, corridors=8)

@@ -228,7 +228,7 @@ def test_an_unknown_grouping_names_the_nearest(cells, rich):
 
 # --- components -----------------------------------------------------------------------------------------------------
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.sampled_from("AB"), st.sampled_from("XY"), st.integers(0, 3), st.floats(0, 1e7),
                           st.floats(0, 1e7)), min_size=1, max_size=40))
 def test_level_pattern_and_time_add_up_to_the_mean_squared_log_error(rows):

@@ -21,7 +21,7 @@ def moved(n, seed):
     return moves
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(2, 6), st.integers(0, 10**6))
 def test_the_equations_are_the_bookkeeping(n, seed):
     moves = moved(n, seed)
@@ -64,7 +64,7 @@ def stocks(n, seed):
     return start, end, births, deaths, moves
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10**6))
 def test_the_truth_lies_within_the_bounds_and_reports_narrow_them(seed):
     *tables, moves = stocks(4, seed)

@@ -44,7 +44,7 @@ def test_without_groups_one_size_covers_the_mixture_and_neither_part():
     assert inside[group == "calm"].mean() > 0.95 > 0.85 > inside[group == "wild"].mean()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.floats(0, 1e7), st.floats(0, 3))
 def test_quantiles_rise_and_are_counts(seed, estimated, spread):
     draw = np.random.default_rng(seed)

@@ -197,7 +197,7 @@ def test_errors_are_zero_only_for_equal_tables(pair):
         assert s.log_bias(a, b) == pytest.approx(-s.log_bias(b, a), abs=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(arrays(np.float64, (6, 4), elements=st.floats(-1e4, 1e4)), arrays(np.float64, 4, elements=st.floats(-1e4, 1e4)))
 def test_crps_is_never_negative_and_ignores_order(sample, observed):
     crps = s.crps_from_sample(sample, observed)

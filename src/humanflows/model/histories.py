@@ -6,6 +6,8 @@ alone: the cell runs through the years of a few hundred corridors at a time and 
 First every year of every corridor by itself, then whole histories, so that memory finds its use. The effects that bring
 stocks, net migration and all reports together are fitted afterwards (train.py), the cell at rest.
 """
+from itertools import count
+
 import numpy as np
 import torch
 import xarray as xr
@@ -15,11 +17,13 @@ from tqdm import tqdm
 from ..config import TrainConfig
 from ..panel.features import stock_course
 from .accounting import LOG_HAZARD_MAX
+from .balances import Balances
 from .recursion import FlowModel
 from .witnesses import Witnesses
 
 HIDDEN_SHARE = 0.15  # of territories whose net-migration feature is hidden each step, so that none leans on it alone
 FEATURE_HIDDEN = "net_migration_rate"
+PAUSE = 3            # steps on histories of corridors from one with a territory's balances to the next
 DECAY = 0.01         # of the cell's weights (AdamW)
 
 
@@ -61,35 +65,43 @@ class Histories:
 
     def loss_of_years(self, reports: Tensor, unilateral: Tensor) -> Tensor:
         """Loss of some reports, scaled to all, each read in its own year without memory; ``unilateral`` [Y, N, u]."""
-        cell, n = self.model.cell, self.model.n
         reports = reports.to(self.year.device)
-        t, a, b = self.year[reports], self.origin[reports], self.destination[reports]
-        origins, destinations = (x.flatten(0, 1) for x in cell.territories(unilateral))
-        pair = torch.cat([self.model.static[a, b], self.model.dynamic[t, a, b]], 1)
-        read = origins.index_select(0, t * n + a) + destinations.index_select(0, t * n + b) + cell.of_pair(pair)
-        said, _ = cell.step(read, torch.zeros(len(t), cell.hidden, device=pair.device))
-        persons = (self._moves(said, t, a, b) * self.sees[reports]).sum(1)
+        moves = self.moves_in_years(self.year[reports], self.origin[reports], self.destination[reports], unilateral)
+        persons = (moves * self.sees[reports]).sum(1)
         return self.witnesses.report_loss(persons, reports) * (len(self.year) / len(reports))
 
     def loss_of_histories(self, chosen: np.ndarray, unilateral: Tensor) -> Tensor:
         """Loss of all reports of some pairs, scaled to all pairs, the cell run through the years with its memory."""
-        model, n = self.model, self.model.n
-        device = unilateral.device
+        n, device = self.model.n, unilateral.device
         first, last = self.start[chosen], self.start[chosen + 1]
         count = last - first
         at = np.repeat(np.arange(len(chosen)), count)
         reports = self.order[np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + first[at]]
         reports, at = torch.as_tensor(reports, device=device), torch.as_tensor(at, device=device)
         flat = torch.as_tensor(self.pairs[chosen], device=device)
-        a, b = flat // n, flat % n
-        pair = torch.cat([model.static.flatten(0, 1)[flat].expand(model.years, -1, -1),
-                          model.dynamic.flatten(1, 2)[:, flat]], 2)
-        said = model.cell(unilateral, pair, a, b).flatten(0, 1).index_select(0, self.year[reports] * len(chosen) + at)
-        moves = self._moves(said, self.year[reports], self.origin[reports], self.destination[reports])
+        moves = self.moves_in_histories(flat // n, flat % n, unilateral)
+        moves = moves.flatten(0, 1).index_select(0, self.year[reports] * len(chosen) + at)
         persons = (moves * self.sees[reports]).sum(1)
         seen = self.witnesses
         loss = seen.report_loss(persons, reports) + seen.config.change * seen.change_loss(persons, reports)
         return loss * (len(self) / len(chosen))
+
+    def moves_in_years(self, t: Tensor, a: Tensor, b: Tensor, unilateral: Tensor) -> Tensor:
+        """Who moves from a to b in year t, read without memory; persons [rows, 3], see ``_moves``."""
+        cell, n = self.model.cell, self.model.n
+        origins, destinations = (x.flatten(0, 1) for x in cell.territories(unilateral))
+        pair = torch.cat([self.model.static[a, b], self.model.dynamic[t, a, b]], 1)
+        read = origins.index_select(0, t * n + a) + destinations.index_select(0, t * n + b) + cell.of_pair(pair)
+        said, _ = cell.step(read, torch.zeros(len(t), cell.hidden, device=pair.device))
+        return self._moves(said, t, a, b)
+
+    def moves_in_histories(self, a: Tensor, b: Tensor, unilateral: Tensor) -> Tensor:
+        """Who moves from a to b in all years, the cell run with its memory; persons [years, rows, 3]."""
+        model = self.model
+        pair = torch.cat([model.static[a, b].expand(model.years, -1, -1), model.dynamic[:, a, b]], 2)
+        said = model.cell(unilateral, pair, a, b).flatten(0, 1)
+        t = torch.arange(model.years, device=a.device).repeat_interleave(len(a))
+        return self._moves(said, t, a.repeat(model.years), b.repeat(model.years)).unflatten(0, (model.years, len(a)))
 
     def _moves(self, said: Tensor, t: Tensor, a: Tensor, b: Tensor) -> Tensor:
         """From a to b in year t: natives of a, people born in b, and others, persons [rows, 3]."""
@@ -100,29 +112,47 @@ class Histories:
 
 
 def learn_histories(model: FlowModel, witnesses: Witnesses, panel: xr.Dataset, mask: np.ndarray,
-                    settings: TrainConfig, seed: int, *, hidden: int | None = None, progress: bool = True) -> None:
-    """Fit the cell, and witnesses' biases and spreads, to the histories of single corridors; in place.
+                    corridors: np.ndarray, settings: TrainConfig, seed: int, *, hidden: int | None = None,
+                    progress: bool = True) -> None:
+    """Fit the cell, and witnesses' biases and spreads, to single corridors and to balances; in place.
 
     Parameters
     ----------
     model, witnesses : fresh from the seed.
     panel : what they were built from.
     mask : [observation] bool, the observations to learn from.
+    corridors : [origin, destination] bool, corridors whose reconstructions may be learned from.
     settings : steps, batches and rate of the cell.
     seed : of batches and of what is hidden.
     hidden : position of the unilateral feature that is hidden at random.
     """
-    if mask.any():
-        histories = Histories(model, witnesses, panel, mask)
-        for part, loss_of, size, steps, batch, rate in (
-                ("years", lambda k, u: histories.loss_of_years(torch.as_tensor(k), u), len(histories.year),
-                 settings.year_steps, settings.year_batch, settings.cell_rate),
-                ("histories", histories.loss_of_histories, len(histories), settings.history_steps,
-                 settings.history_batch, settings.cell_rate / 2)):
-            rng = np.random.default_rng([seed, len(part)])
-            _descend(model, witnesses, loss_of, size, steps, min(batch, size), rate, settings.clip, rng, hidden,
-                     tqdm(total=steps, unit="step", disable=not progress, mininterval=2, ncols=100,
-                          desc=f"{part} of single corridors, seed {seed}"))
+    histories = Histories(model, witnesses, panel, mask)
+    balances = Balances(histories, panel, corridors) if witnesses.config.balances else None
+    for part, steps, size, batch, rate in (
+            ("years", settings.year_steps, len(histories.year), settings.year_batch, settings.cell_rate),
+            ("histories", settings.history_steps, len(histories), settings.history_batch, settings.cell_rate / 2)):
+        rng = np.random.default_rng([seed, len(part)])
+        places = max(1, batch // (2 * model.n))   # a territory has two directions with each other one
+
+        # A territory's whole history costs as much as hundreds of corridors': it is read in every third step.
+        every, weight = (1, 1.0) if part == "years" else (PAUSE, float(PAUSE))
+        step = count()
+
+        def loss_of(chosen, unilateral, part=part, rng=rng, places=places, step=step, every=every, weight=weight):
+            loss = torch.zeros((), device=unilateral.device)
+            if len(chosen):
+                loss = histories.loss_of_years(torch.as_tensor(chosen), unilateral) if part == "years" \
+                    else histories.loss_of_histories(chosen, unilateral)
+            if balances is not None and next(step) % every == 0:
+                t, c = (torch.as_tensor(rng.integers(k, size=places), device=unilateral.device)
+                        for k in (model.years, model.n))
+                loss = loss + weight * (balances.loss_of_years(t, c, unilateral) if part == "years"
+                                        else balances.loss_of_histories(c, unilateral))
+            return loss
+
+        _descend(model, witnesses, loss_of, size, steps, min(batch, size), rate, settings.clip, rng, hidden,
+                 tqdm(total=steps, unit="step", disable=not progress, mininterval=2, ncols=100,
+                      desc=f"{part} of single corridors, seed {seed}"))
     model.read_covariates()
 
 

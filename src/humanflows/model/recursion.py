@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..config import ModelConfig
 from ..panel.features import Features
 from . import accounting
+from .courses import neighbours_of_courses
 from .network import PairCell
 
 ONWARD_START = 1.0    # log of how much more than natives the foreign-born of a territory tend to move on
@@ -35,16 +36,17 @@ class Trajectory(NamedTuple):
 class FlowModel(nn.Module):
     """Cell, effects, features, initial stock and demography of one panel.
 
-    Everything but the weights and effects is a buffer that is not saved: these alone, with the panel, restore the
-    model.
+    Everything but the weights and effects is a buffer that is not saved: these, the panel, and where the model learned
+    from reports restore it.
 
     Parameters
     ----------
     features, panel : what the cell reads, and the demography.
     config : sizes.
-    reported : [origin, destination] bool, pairs with a report to learn from. Only their natives have a lasting effect
-        of their own, and only they teach the ties: where nobody reports, stocks and reconstructions would decide about
-        both, and measured on unseen corridors they decide badly. Returns may differ everywhere: stocks ask for it.
+    reported : [year, origin, destination] bool, where there is a report to learn from. Only there do single years
+        have an effect. Only natives of pairs that are ever reported have a lasting one, and only they teach the
+        ties: where nobody reports, stocks and reconstructions would decide about both, and measured on unseen corridors
+        they decide badly. Returns may differ everywhere: stocks ask for it.
     """
 
     def __init__(self, features: Features, panel: xr.Dataset, config: ModelConfig, reported: np.ndarray):
@@ -66,10 +68,14 @@ class FlowModel(nn.Module):
         # Net migration tells of the balance alone, so the two are apart.
         self.wave_share = _shares_of_periods(panel)
         self.wave = nn.Parameter(torch.zeros(self.wave_share.shape[1], pairs))
+        # Who reports a corridor tells of its single years, too; years without a report follow those beside them.
+        flat = np.flatnonzero(features.active)
+        told_in = reported.reshape(years, -1)[:, flat]
+        course = neighbours_of_courses(told_in)
+        self.course = nn.Parameter(torch.zeros(int(told_in.sum())))
         self.turnover = nn.Parameter(torch.zeros(years, n))
         self.balance = nn.Parameter(torch.zeros(years, n))
 
-        flat = np.flatnonzero(features.active)
         everywhere = np.full(n * n, pairs)   # a pair without effects reads a row of zeros
         everywhere[flat] = np.arange(pairs)
         for name, value in {
@@ -77,7 +83,9 @@ class FlowModel(nn.Module):
             "births": panel.births.values.astype(np.float32),
             "death_rate": (panel.deaths.values / panel.population.values[:-1]).astype(np.float32),
             "stock_initial": panel.stock_initial.values.astype(np.float32),
-            "reported": reported.reshape(-1)[flat].astype(np.float32),
+            "reported": told_in.any(0).astype(np.float32), "told_in": told_in,
+            "reported_in": reported.reshape(-1),
+            **{f"course_{k}": v for k, v in course.items()},
             "diagonal": np.eye(n, dtype=bool), "place": everywhere, "tie_of": _unordered(flat, n),
             "reverse": np.searchsorted(flat, flat % n * n + flat // n),
         }.items():
@@ -141,7 +149,8 @@ class FlowModel(nn.Module):
                                self.reported * self.direction[:, 2]], 1)
         for t in range(self.years):
             wave = sum(float(share) * self.wave[p] for p, share in enumerate(self.wave_share[t]) if share > 0)
-            effects = lasting + torch.stack([wave, -wave.index_select(0, self.reverse), none], 1)
+            course = self._course(t)
+            effects = lasting + torch.stack([wave + course, course - wave.index_select(0, self.reverse), none], 1)
             effects = torch.cat([effects, effects.new_zeros(1, 3)]).index_select(0, self.place)
             native, back, further = effects.reshape(self.n, self.n, 3).unbind(-1)
             unusual = (self.turnover[t] - self.balance[t]).unsqueeze(1) + (self.turnover[t] + self.balance[t])
@@ -151,6 +160,14 @@ class FlowModel(nn.Module):
             onward = native + further + self.onward_level
             affinity = self.affinity_slope * (native - native.mean(0))
             yield t, accounting.Hazards(native, back, onward, affinity)
+
+
+    def _course(self, t: int) -> Tensor:
+        """Effect of one year on pairs; only pairs with a report in it teach their own."""
+        known = torch.cat([self.course, self.course.new_zeros(1)])
+        before, after = (known.index_select(0, getattr(self, f"course_{k}")[t]) for k in ("before", "after"))
+        effect = self.course_weight_before[t] * before + self.course_weight_after[t] * after
+        return torch.where(self.told_in[t], effect, effect.detach())
 
 
 def _unordered(flat: np.ndarray, n: int) -> np.ndarray:

@@ -44,19 +44,30 @@ def choose_device(wanted: str = "auto") -> torch.device:
     return torch.device(wanted)
 
 
-def build_member(panel: xr.Dataset, splits: xr.Dataset, config: Config) -> tuple[FlowModel, Witnesses, Callable]:
-    """Model, witnesses and the score of validation corridors, all initialised from the seed."""
+def build_member(panel: xr.Dataset, splits: xr.Dataset, config: Config,
+                 reported: np.ndarray | None = None) -> tuple[FlowModel, Witnesses, Callable]:
+    """Model, witnesses and the score of validation corridors, all initialised from the seed.
+
+    ``reported`` [year, origin, destination] bool, where the member learned from a report; those of the splits' training
+    part by default.
+    """
     torch.manual_seed(config.seed)
-    features = build_features(panel)
+    features = build_features(panel, config.model.without)
     mask = training_observations(panel, splits)
-    held_out, validation = splits.held_out.values, splits.validation.values
-    reported = np.zeros_like(held_out)
-    reported[panel.flow_origin.values[mask], panel.flow_destination.values[mask]] = True
+    if reported is None:
+        reported = np.zeros((panel.sizes["year"], *splits.held_out.shape), bool)
+        reported[tuple(panel[f"flow_{k}"].values[mask] for k in ("year", "origin", "destination"))] = True
     model = FlowModel(features, panel, config.model, reported)
-    model.hidden_feature = features.unilateral_names.index(FEATURE_HIDDEN)
-    corridors = ~held_out & ~validation & ~np.eye(panel.sizes["origin"], dtype=bool)
-    witnesses = Witnesses(panel, mask, corridors, config.loss)
-    return model, witnesses, _validation_score(panel, validation)
+    names = features.unilateral_names
+    model.hidden_feature = names.index(FEATURE_HIDDEN) if FEATURE_HIDDEN in names else None
+    witnesses = Witnesses(panel, mask, open_corridors(splits), config.loss)
+    return model, witnesses, _validation_score(panel, splits.validation.values)
+
+
+def open_corridors(splits: xr.Dataset) -> np.ndarray:
+    """Corridors [origin, destination] that are neither held out nor set aside for validation."""
+    closed = splits.held_out.values | splits.validation.values
+    return ~closed & ~np.eye(len(closed), dtype=bool)
 
 
 def _validation_score(panel, validation: np.ndarray) -> Callable[[Trajectory], float]:
@@ -117,8 +128,8 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
             model.read_covariates()
         else:
             started = time.perf_counter()
-            learn_histories(model, witnesses, panel, training_observations(panel, splits), settings, config.seed,
-                            hidden=model.hidden_feature, progress=progress)
+            learn_histories(model, witnesses, panel, training_observations(panel, splits), open_corridors(splits),
+                            settings, config.seed, hidden=model.hidden_feature, progress=progress)
             state.seconds = time.perf_counter() - started
             state.remember()
         for weight in model.cell.parameters():
@@ -266,9 +277,11 @@ def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def save_member(member: Member, file: Path, config: Config) -> Path:
-    """Weights of model and witnesses as float32 safetensors, the configuration in the metadata."""
+    """Weights of model and witnesses as float32 safetensors, and where it learned from reports; the configuration in
+    the metadata."""
     tensors = {f"{part}.{k}": v.detach().cpu().contiguous() for part in ("model", "witnesses")
                for k, v in getattr(member, part).named_parameters()}
+    tensors["reported"] = member.model.reported_in.nonzero().squeeze(1).int().cpu()
     with artifacts.atomic(file) as temporary:
         save_file(tensors, temporary, metadata={"config": json.dumps(config.as_dict()),
                                                 "seconds": f"{member.seconds:.1f}"})
@@ -284,7 +297,14 @@ def load_member(file: Path, panel: xr.Dataset, splits: xr.Dataset, config: Confi
         When the weights do not fit this panel and configuration, naming the first that does not.
     """
     tensors, about = read_weights(file)
-    model, witnesses, _ = build_member(panel, splits, config)
+    n = panel.sizes["origin"]
+    reported = np.zeros(panel.sizes["year"] * n * n, bool)
+    positions = tensors.get("reported", torch.zeros(0)).long().numpy()
+    if len(positions) and not 0 <= positions.min() <= positions.max() < reported.size:
+        raise ArtifactError(file, "weights do not fit: reports lie outside the panel's years and territories",
+                            "use the panel it was trained with", key="reported")
+    reported[positions] = True
+    model, witnesses, _ = build_member(panel, splits, config, reported.reshape(-1, n, n))
     for prefix, part in (("model.", model), ("witnesses.", witnesses)):
         for name, parameter in part.named_parameters():
             saved = tensors.get(prefix + name)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..config import LossConfig
 from ..schema import OWN_RECONSTRUCTION
+from .courses import novelty, novelty_of_courses
 from .recursion import AFFINITY_START, ONWARD_START, FlowModel, Trajectory
 
 CHANGE_YEARS = 5        # a series this long has a course over time worth learning
@@ -33,7 +34,6 @@ SPREAD_RIDGE = 0.01    # shrinkage of each witness's spread towards it
 TAIL = 4.0             # degrees of freedom of reports' errors: an office that leaves out most movers is far out
 # Sources that leave out counts below a number: an absent corridor is a small one there, not an unknown one.
 CENSORED_BELOW = {"meta": 50}
-MEMORY = 0.7           # of a year's turnover or balance that remains a year later
 
 
 def effect_penalty(model: FlowModel, config: LossConfig) -> Tensor:
@@ -42,13 +42,8 @@ def effect_penalty(model: FlowModel, config: LossConfig) -> Tensor:
     lasting = 2 * (model.tie**2).sum() / pairs + (model.direction**2).sum() / pairs
     scalars = (model.onward_level - ONWARD_START) ** 2 + (model.affinity_slope - AFFINITY_START) ** 2
     return config.pair_ridge * (lasting + 0.1 * scalars) + config.wave_ridge * (model.wave**2).sum() / pairs \
-        + config.turnover_ridge * _novelty(model.turnover) + config.balance_ridge * _novelty(model.balance)
-
-
-def _novelty(effect: Tensor) -> Tensor:
-    """Mean square of what is new in each year [Y, N] of an effect that fades to ``MEMORY`` of itself in a year."""
-    new = effect[1:] - MEMORY * effect[:-1]
-    return ((new**2).sum() / (1 - MEMORY**2) + (effect[0]**2).sum()) / effect.numel()
+        + config.course_ridge * novelty_of_courses(model.course, model.course_gap) \
+        + config.turnover_ridge * novelty(model.turnover) + config.balance_ridge * novelty(model.balance)
 
 
 def signed_sqrt(x: Tensor) -> Tensor:

@@ -2,18 +2,37 @@
 
 Only covariates, demography and displacement enter; no reported flow does, so no split can leak through a feature.
 """
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ..errors import ConfigError
 from ..schema import OWN_RECONSTRUCTION
 from ..territories import region_of
 from .harmonise import best_stock
 
 QUIET = 100  # persons: a pair that never holds more has no effects of its own
 PANDEMIC = {2020: 1.0, 2021: 0.5}  # years of closed borders: a known event, as a war or an accession is
+# Every feature belongs to one family; families can be left out (``model.without``) to see what they buy.
+FAMILIES = {
+    "stocks": ("log_counted_stock", "log_counted_stock_back", "stock_growth", "stock_growth_back", "stock_unknown"),
+    "reconstruction": ("log_reconstructed", "log_reconstructed_back"),
+    "displacement": ("displaced_out_change", "displaced_in_change", "log_displaced", "log_displaced_back",
+                     "displaced_change", "displaced_change_back", "log_displaced_flow"),
+    "conflict": ("log_conflict_deaths", "log_conflict_deaths_before"),
+    "politics": ("eu_member", "both_eu", "democracy", "liberal_democracy", "democracy_missing", "visa_ease",
+                 "visa_ease_back", "visa_missing"),
+    "economy": ("log_gdp_per_capita", "gdp_growth", "gdp_missing", "log_trade", "log_trade_back"),
+    "geography": ("log_distance", "contiguity", "same_region"),
+    "culture": ("common_language", "colony_of_destination", "colony_of_origin", "religious_similarity"),
+    "demography": ("log_population", "birth_rate", "life_expectancy"),
+    "net-migration": ("net_migration_rate",),
+    "calendar": ("time", "pandemic"),
+}
 
 
 @dataclass(frozen=True)
@@ -33,18 +52,48 @@ class Features:
     dynamic_names: tuple[str, ...]
 
 
-def build_features(panel: xr.Dataset) -> Features:
+def build_features(panel: xr.Dataset, without: str | Iterable[str] = ()) -> Features:
     """Features of every territory, pair and year of a panel.
 
     Missing covariates become the mean (zero after standardising) with a flag beside them where many are missing.
     ``democracy``, ``liberal_democracy`` and ``visa_ease`` are features only of a panel that tells any of their values.
+
+    Parameters
+    ----------
+    panel : the panel.
+    without : names of ``FAMILIES`` that are left out, or one text with commas between them. Which pairs are active does
+        not depend on it.
+
+    Raises
+    ------
+    ConfigError
+        For a family that there is not.
     """
-    unilateral = _territory_features(panel)
-    static = _static_features(panel)
-    dynamic = _dynamic_features(panel)
+    left_out = {feature for family in families_left_out(without) for feature in FAMILIES[family]}
+    years, n = panel.sizes["year"], panel.sizes["residence"]
+    unilateral, static, dynamic = ({k: v for k, v in given.items() if k not in left_out} for given in (
+        _territory_features(panel), _static_features(panel), _dynamic_features(panel)))
     return Features(
-        _stack(unilateral), _stack(static), _stack(dynamic), active_pairs(panel),
+        _stack(unilateral, (years, n)), _stack(static, (n, n)), _stack(dynamic, (years, n, n)), active_pairs(panel),
         tuple(unilateral), tuple(static), tuple(dynamic))
+
+
+def families_left_out(without: str | Iterable[str]) -> tuple[str, ...]:
+    """Names of families from the text of ``model.without`` ("stocks, conflict"), each checked.
+
+    Raises
+    ------
+    ConfigError
+        For a family that there is not, naming the nearest.
+    """
+    names = without.split(",") if isinstance(without, str) else without
+    families = tuple(name.strip() for name in names if name.strip())
+    for name in families:
+        if name not in FAMILIES:
+            near, = get_close_matches(name, list(FAMILIES), n=1, cutoff=0.0)
+            raise ConfigError("features", f"no family of features is called {name!r}",
+                              f"did you mean {near!r}? There are {', '.join(FAMILIES)}", key="model.without")
+    return families
 
 
 def active_pairs(panel: xr.Dataset) -> np.ndarray:
@@ -61,8 +110,9 @@ def active_pairs(panel: xr.Dataset) -> np.ndarray:
     return active
 
 
-def _stack(features: dict[str, np.ndarray]) -> np.ndarray:
-    return np.stack(list(features.values()), axis=-1).astype(np.float32)
+def _stack(features: dict[str, np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """Features on a new last axis; with every family left out that axis is empty."""
+    return np.stack([*features.values()], axis=-1).astype(np.float32) if features else np.zeros((*shape, 0), np.float32)
 
 
 def _standardise(x: np.ndarray) -> np.ndarray:
@@ -171,17 +221,24 @@ def _dynamic_features(panel) -> dict:
 
 
 def _reconstructed(panel) -> dict:
+    flow = own_reconstruction(panel)
+    if flow is None:
+        return {}
+    return {"log_reconstructed": np.log1p(flow) / 5, "log_reconstructed_back": np.log1p(flow.transpose(0, 2, 1)) / 5}
+
+
+def own_reconstruction(panel: xr.Dataset) -> np.ndarray | None:
     """Five-year flows that we reconstruct from stocks, births and deaths alone, as flows of a year.
 
     Only our own: they are made from what is never held out, so nothing leaks. A published one may rest on anything.
+    None where the panel has none; otherwise [year, origin, destination] persons a year, 0 where there is no figure.
     """
     own = [k for k, m in enumerate(panel.method.values.astype(str)) if m == OWN_RECONSTRUCTION] \
         if "reconstruction" in panel else []
     if not own:
-        return {}
+        return None
     period = np.searchsorted(panel.period.values, panel.year.values, side="right") - 1
-    flow = np.nan_to_num(panel.reconstruction.values[own[0]][np.maximum(period, 0)]) / 5
-    return {"log_reconstructed": np.log1p(flow) / 5, "log_reconstructed_back": np.log1p(flow.transpose(0, 2, 1)) / 5}
+    return np.nan_to_num(panel.reconstruction.values[own[0]][np.maximum(period, 0)]) / 5
 
 
 def stock_course(panel: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

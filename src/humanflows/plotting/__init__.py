@@ -1,4 +1,5 @@
 """One function per figure: takes data and axes, returns axes (or, where size depends on data, the figure); no model."""
+from .ablation import plot_ablation
 from .charts import (
     plot_accounting_example,
     plot_biases,
@@ -20,6 +21,7 @@ from .maps import (
     plot_region_net,
     plot_title_figure,
 )
+from .protocols import plot_protocol_differences
 from .reconstruct import (
     plot_disagreement_map,
     plot_five_year_scores,
@@ -57,12 +59,12 @@ from .witnesses import plot_other_side, plot_undercount
 
 __all__ = [
     "DATA", "DIVERGING", "GAIN", "INK", "LAND", "LOSS", "OTHER", "OWN", "PAPER", "QUIET", "REGION_COLOURS", "STYLE",
-    "by_region", "plot_accounting_example", "plot_biases", "plot_birthplace_kinds", "plot_bounds",
+    "by_region", "plot_ablation", "plot_accounting_example", "plot_biases", "plot_birthplace_kinds", "plot_bounds",
     "plot_corridor_intervals", "plot_corridors", "plot_coverage", "plot_disagreement_map", "plot_error_components",
     "plot_experiments",
     "plot_features", "plot_five_year_scores", "plot_flow_tables", "plot_held_out_scatter", "plot_invisible",
     "plot_kinds_of_moves", "plot_method_totals", "plot_net_migration_map", "plot_other_side",
-    "plot_provenance_matrix",
+    "plot_protocol_differences", "plot_provenance_matrix",
     "plot_region_circle", "plot_region_net", "plot_reporters", "plot_residuals", "plot_score_table", "plot_shocks",
     "plot_stock_fit", "plot_title_figure", "plot_total_flow", "plot_training", "plot_true_vs_estimated",
     "plot_undercount", "plot_worst_corridors", "region_colours", "save", "use_style",

@@ -11,9 +11,11 @@ import pandas as pd
 import xarray as xr
 
 from ..geometry import read_geometry
+from ..results.ablation import is_ablation
 from ..results.scores import log_r, pearson_r
 from ..results.witness_table import both_sides, checked_departures
 from . import (
+    plot_ablation,
     plot_corridors,
     plot_error_components,
     plot_held_out_scatter,
@@ -49,7 +51,7 @@ def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, hel
         held out.
     tables : ``scores``, ``world_totals``, ``witnesses`` and those of the error analysis (``worst_corridors``,
         ``residuals``, ``error_components``, ``shocks``, ``shock_scores``); those of them that have no row make no
-        figure.
+        figure. ``ablation`` may be absent.
     history : losses by epoch.
 
     Returns
@@ -93,6 +95,8 @@ def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, hel
         keep("error_components", plot_error_components(tables["error_components"]))
     if len(tables["shocks"]):
         keep("shocks", plot_shocks(tables["shocks"], tables["shock_scores"]))
+    if "ablation" in tables and is_ablation(tables["ablation"]):
+        keep("ablation", plot_ablation(tables["ablation"]))
     if len(both_sides(tables["witnesses"])):
         keep("undercount", plot_undercount(tables["witnesses"]))
     if len(checked_departures(tables["witnesses"])):

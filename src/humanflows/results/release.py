@@ -4,6 +4,7 @@ Flows, stocks and net migration, the weights, the score tables, what the twelve 
 need source files as the run drew them, and the facts that prose may quote. Nothing in here is anybody else's table.
 """
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..errors import ArtifactError
 from ..territories import name
 from .errors import TABLES as ERROR_TABLES
 from .estimates import net_migration_of
+from .protocol_tables import Collected, file_name
 
 LICENCE = "CC BY 4.0"
 TABLES = ("scores", "net_migration_scores", "stock_scores", "world_totals", "five_year_scores", "five_year_totals",
@@ -76,11 +78,38 @@ def write_estimates_of(estimates: xr.Dataset, folder: Path) -> None:
         artifacts.write_netcdf(array.to_dataset().assign_attrs(about), folder / which, compress=9)
 
 
-def write_manifest(folder: Path, config: Config, inputs: dict) -> Path:
-    """List every file of the release with its sha256, and what made them."""
+def protocols_made(folder: Path, collected: Collected | None, inputs: Mapping, *, fresh: bool) -> dict | None:
+    """What the release's manifest says of the tables of the validation protocols.
+
+    Parameters
+    ----------
+    folder : the release, whose manifest is the earlier one.
+    collected : new tables; without them the earlier entry is carried on.
+    inputs : of the weights that are released, as their manifest has them.
+    fresh : whether present settings, data and code would make these weights, as the protocols' are made.
+
+    Returns
+    -------
+    dict: what made the tables, and ``of_this_release``: whether protocols and estimates were made alike. None where
+    the release has no such tables.
+    """
+    if collected:
+        return {**collected.made, "of_this_release": fresh}
+    if not (folder / file_name("scores")).is_file():
+        return None
+    file = folder / "manifest.json"
+    earlier = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    entry = earlier.get("protocols") or {}
+    same = artifacts.digest(earlier.get("inputs")) == artifacts.digest(dict(inputs))
+    return {**entry, "of_this_release": same and bool(entry.get("of_this_release"))}
+
+
+def write_manifest(folder: Path, config: Config, inputs: dict, *, protocols: dict | None = None) -> Path:
+    """List every file of the release with its sha256, and what made them; ``protocols`` as :func:`protocols_made`."""
     files = {str(f.relative_to(folder)): artifacts.sha256(f) for f in sorted(folder.rglob("*"))
              if f.is_file() and f.name != "manifest.json" and not f.name.startswith(".")}
-    about = {"profile": config.profile, "seed": config.seed, "licence": LICENCE, "inputs": inputs, "files": files,
+    about = {"profile": config.profile, "seed": config.seed, "licence": LICENCE, "inputs": inputs,
+             **({"protocols": protocols} if protocols else {}), "files": files,
              "bytes": sum((folder / f).stat().st_size for f in files)}
     return artifacts.write_text(folder / "manifest.json", json.dumps(about, indent=1) + "\n")
 
