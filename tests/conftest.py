@@ -5,7 +5,7 @@ import pytest
 from humanflows import paths
 from humanflows.config import Config, ModelConfig, SplitConfig, TrainConfig, TwinConfig, TwinPeopleConfig
 
-hypothesis.settings.register_profile("humanflows", deadline=None)     # how busy a machine is, is no property of the code
+hypothesis.settings.register_profile("humanflows", deadline=None)     # a busy machine is no fault of the code
 hypothesis.settings.load_profile("humanflows")
 
 
