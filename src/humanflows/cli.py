@@ -211,6 +211,36 @@ def ablate(
 
 
 @app.command()
+def ensemble(
+    profile: Profile = "twin",
+    design: Annotated[str | None, typer.Option(help="What members do not see: whole, crossed or blind; default: as "
+                                               "configured.")] = None,
+    members: Annotated[int | None, typer.Option(min=1, help="How many; default: as configured.")] = None,
+    only: Annotated[str | None, typer.Option(help="Numbers of some members, e.g. 3,4; all by default.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each.")] = 1,
+    cluster: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, e.g. tcp://host:8786: members run "
+                                                "on its workers instead.")] = None,
+    ship: Annotated[bool, typer.Option("--ship", help="Send workers the panel and bring members back: for workers that "
+                                       "do not share this machine's files.")] = False,
+    settings: Setting = None,
+) -> None:
+    """Train the members of the ensemble, each on a draw of its own of what is uncertain; needs the step harmonise.
+
+    What has run is kept, an interrupted member goes on from its checkpoint.
+    """
+    with _step(f"ensemble ({profile})", f"workers of {cluster}" if cluster else _device_of(profile)):
+        from . import ensemble as runs
+
+        if only and not all(k.strip().isdigit() for k in only.split(",")):
+            raise ConfigError("--only", f"{only!r} are no numbers of members", "write them as in 3,4", key="only")
+        chosen = [int(k) for k in only.split(",")] if only else None
+        runs.run_ensemble(profile, design=design, members=members, only=chosen, workers=workers, threads=threads,
+                          cluster=cluster, ship=ship, settings=parse_settings(settings))
+        typer.echo(f"→ {runs.folder(profile, runs.ensemble_config(profile, design=design).ensemble.design)}")
+
+
+@app.command()
 def provenance(
     corridor: Annotated[str, typer.Argument(help="Origin and destination, e.g. VEN-COL.")],
     year: Annotated[int, typer.Argument(help="Calendar year.")],

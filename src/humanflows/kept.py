@@ -54,13 +54,7 @@ def keep_estimates(shown: xr.Dataset, splits: xr.Dataset, config: Config, target
               "settings": settings_of(config), "code": artifacts.code_digest(*TRAINING_CODE)}
     if artifacts.is_fresh(file, inputs):
         return file
-    try:
-        member = training.fit_member(shown, splits, config, checkpoint, progress=False)
-    except ArtifactError:
-        if not checkpoint.is_file():
-            raise
-        checkpoint.unlink()     # of other settings, data or code
-        member = training.fit_member(shown, splits, config, checkpoint, progress=False)
+    member = fit_or_go_on(shown, splits, config, checkpoint)
     run = training.predict(member)
     places = shown["origin"].values.astype(str).tolist()
     write_estimates(run.flow.numpy(), run.stock.numpy(), None, shown["year"].values.tolist(), places, file,
@@ -69,6 +63,17 @@ def keep_estimates(shown: xr.Dataset, splits: xr.Dataset, config: Config, target
                     epochs=len(member.history), threads=torch.get_num_threads())
     checkpoint.unlink(missing_ok=True)
     return file
+
+
+def fit_or_go_on(shown: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint: Path) -> training.Member:
+    """A member, from its checkpoint where that is of this training, anew where it is damaged or of another one."""
+    try:
+        return training.fit_member(shown, splits, config, checkpoint, progress=False)
+    except ArtifactError:
+        if not checkpoint.is_file():
+            raise
+        checkpoint.unlink()     # of other settings, data or code
+        return training.fit_member(shown, splits, config, checkpoint, progress=False)
 
 
 def keep_tables(target: Path, tables: Iterable[str], inputs: dict, make: Callable[[], Mapping[str, pd.DataFrame]],

@@ -20,6 +20,7 @@ from ..config import Config, TrainConfig
 from ..errors import ArtifactError
 from ..panel.features import build_features
 from ..panel.splits import training_observations
+from .compact import unpack
 from .histories import FEATURE_HIDDEN, learn_histories
 from .recursion import FlowModel, Trajectory
 from .witnesses import Witnesses, effect_penalty
@@ -258,7 +259,7 @@ class _State:
 
 
 def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a safetensors file (no pickle is ever read).
+    """Tensors and metadata of a safetensors file, packed or not (no pickle is ever read).
 
     Raises
     ------
@@ -271,20 +272,22 @@ def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(file, framework="pt") as handle:
             about = handle.metadata() or {}
-        return load_file(file), about
+        tensors = load_file(file)
+        return (unpack(tensors, about, file) if "packed" in about else tensors), about
     except SafetensorError as error:
         raise ArtifactError(file, f"not a readable safetensors file ({error})", "delete it and train again") from error
 
 
 def save_member(member: Member, file: Path, config: Config) -> Path:
     """Weights of model and witnesses as float32 safetensors, and where it learned from reports; the configuration in
-    the metadata."""
+    the metadata, and how long it took, where that is known."""
     tensors = {f"{part}.{k}": v.detach().cpu().contiguous() for part in ("model", "witnesses")
                for k, v in getattr(member, part).named_parameters()}
     tensors["reported"] = member.model.reported_in.nonzero().squeeze(1).int().cpu()
     with artifacts.atomic(file) as temporary:
-        save_file(tensors, temporary, metadata={"config": json.dumps(config.as_dict()),
-                                                "seconds": f"{member.seconds:.1f}"})
+        save_file(tensors, temporary, metadata={
+            "config": json.dumps(config.as_dict()),
+            **({"seconds": f"{member.seconds:.1f}"} if np.isfinite(member.seconds) else {})})
     return Path(file)
 
 
