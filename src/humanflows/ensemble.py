@@ -30,12 +30,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 import xarray as xr
+from dask import delayed
 from tqdm import tqdm
 
 from . import artifacts, paths, pipeline
 from .config import Config, EnsembleConfig
 from .errors import ArtifactError, ConfigError
-from .kept import TRAINING_CODE, configure, fit_or_go_on, settings_of
+from .kept import configure, fit_or_go_on, settings_of
 from .model import train as training
 from .panel.designs import hidden_observations, member_config, shown_to
 from .panel.draws import draw_panel
@@ -46,9 +47,10 @@ MADE_BY = "humanflows ensemble"
 WEIGHTS, HISTORY, ESTIMATES, CHECKPOINT = ("weights.safetensors", "history.csv", "estimates.nc",
                                            "checkpoint.safetensors")
 FILES = (WEIGHTS, HISTORY, ESTIMATES)
-_DRAWN_CODE = (*TRAINING_CODE, "panel/draws.py", "panel/designs.py", "panel/withhold.py")
+_DRAWN_CODE = (*training.TRAINING_CODE, "panel/draws.py", "panel/designs.py", "panel/withhold.py")
 _CODE = (*_DRAWN_CODE, "ensemble.py", "kept.py", "results/estimates.py")
 _PATIENCE = 60      # seconds to wait for a scheduler, and for the first of its workers
+_READING = threading.Lock()
 _ALONE = threading.Lock()   # torch's seed belongs to a process: a worker with several threads trains one at a time
 
 
@@ -377,9 +379,27 @@ def open_members(profile: str, *, design: str | None = None, members: int | None
         if changed := [k for k in first if artifacts.digest(alike.get(k)) != artifacts.digest(first[k])]:
             raise ArtifactError(file, f"member {number} was made with other {', '.join(changed)} than member 1", again,
                                 key=number)
-        opened.append(xr.open_dataset(file, engine="netcdf4", chunks={}).assign_coords(member=number, **wanted))
+        opened.append(_read_later(file).assign_coords(member=number, **wanted))
     whole = xr.concat(opened, "member", join="exact", coords="different", compat="equals", combine_attrs="override")
     return whole.assign_coords({d: whole[d].astype(str) for d in ("origin", "destination", "birthplace", "residence")})
+
+
+def _read_later(file: Path) -> xr.Dataset:
+    """A member's estimates as Dask arrays of one block each. No file stays open: the library under netCDF4 is not safe
+    against threads, and crashes when a file is closed in one while it is opened in another."""
+    import dask.array
+
+    with _READING, xr.open_dataset(file, engine="netcdf4") as opened:
+        coordinates = {k: v.load() for k, v in opened.coords.items()}
+        about = {k: (v.dims, v.shape, v.dtype, v.attrs) for k, v in opened.data_vars.items()}
+        attrs = opened.attrs
+    return xr.Dataset({k: (dims, dask.array.from_delayed(delayed(_read)(file, k), shape, dtype), a)
+                       for k, (dims, shape, dtype, a) in about.items()}, coordinates, attrs)
+
+
+def _read(file: Path, name: str) -> np.ndarray:
+    with _READING, xr.open_dataset(file, engine="netcdf4") as opened:
+        return opened[name].values
 
 
 def _common(inputs: Mapping) -> dict:

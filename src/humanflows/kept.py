@@ -18,8 +18,6 @@ from .errors import ArtifactError
 from .model import train as training
 from .results.estimates import write_estimates
 
-TRAINING_CODE = ("model", "panel/features.py", "panel/harmonise.py", "panel/splits.py")
-
 
 def configure(profile: str, *, epochs: int | None = None, settings: Mapping | None = None,
               split: Mapping | None = None) -> Config:
@@ -51,7 +49,7 @@ def keep_estimates(shown: xr.Dataset, splits: xr.Dataset, config: Config, target
     """
     file, checkpoint = target / "estimates.nc", target / "checkpoint.safetensors"
     inputs = {"shown": training.content_digest(shown), "splits": training.content_digest(splits),
-              "settings": settings_of(config), "code": artifacts.code_digest(*TRAINING_CODE)}
+              "settings": settings_of(config), "code": artifacts.code_digest(*training.TRAINING_CODE)}
     if artifacts.is_fresh(file, inputs):
         return file
     member = fit_or_go_on(shown, splits, config, checkpoint)
@@ -108,6 +106,6 @@ def keep_tables(target: Path, tables: Iterable[str], inputs: dict, make: Callabl
 def run_alike(target: Path, config: Config) -> bool:
     """Whether a folder's estimates were made with these settings and the present code, and scored."""
     made = artifacts.read_manifest(target / "estimates.nc")
-    wanted = {"settings": settings_of(config), "code": artifacts.code_digest(*TRAINING_CODE)}
+    wanted = {"settings": settings_of(config), "code": artifacts.code_digest(*training.TRAINING_CODE)}
     return bool(made) and (target / "scores.csv").is_file() and all(
         artifacts.digest(made["inputs"].get(k)) == artifacts.digest(v) for k, v in wanted.items())

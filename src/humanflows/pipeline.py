@@ -144,7 +144,7 @@ def _training_inputs(config: Config) -> dict:
     return {"panel": artifacts.sha256(artifacts.require(panel_path(config), "harmonise")),
             "splits": artifacts.sha256(splits_path(config)),
             **{k: settings[k] for k in ("seed", "model", "loss", "train")},
-            "code": artifacts.code_digest("model", "panel")}
+            "code": artifacts.code_digest(*training.TRAINING_CODE)}
 
 
 def train(config: Config, *, refresh: bool = False, progress: bool = True) -> Path:

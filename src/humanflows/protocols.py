@@ -30,7 +30,7 @@ from .baselines.gravity import predict_gravity
 from .baselines.ipf import NotConvergedError
 from .config import Config
 from .errors import ArtifactError, ConfigError
-from .kept import TRAINING_CODE, configure, keep_estimates, keep_tables, run_alike, settings_of
+from .kept import configure, keep_estimates, keep_tables, run_alike, settings_of
 from .model import train as training
 from .panel.designs import BLIND_YEARS, blind_while_offices_speak, reporter_groups
 from .panel.splits import make_splits, observations_in
@@ -324,7 +324,7 @@ def read_collected(config: Config) -> Collected:
     return Collected(tables, {
         **{k: made[k] for k in ("made_by", "made_at", "profile", "seed", "versions")}, "protocols": made["inputs"],
         "panel": wanted["panel"], "settings": settings_of(config),
-        "training_code": artifacts.code_digest(*TRAINING_CODE), "scoring_code": wanted["code"]})
+        "training_code": artifacts.code_digest(*training.TRAINING_CODE), "scoring_code": wanted["code"]})
 
 
 def release(config: Config) -> Path:

@@ -25,6 +25,10 @@ from .histories import FEATURE_HIDDEN, learn_histories
 from .recursion import FlowModel, Trajectory
 from .witnesses import Witnesses, effect_penalty
 
+# What decides the weights that a training ends in.
+TRAINING_CODE = (*(f"model/{m}.py" for m in ("accounting", "balances", "courses", "histories", "network", "recursion",
+                                             "train", "witnesses")),
+                 "panel/features.py", "panel/harmonise.py", "panel/splits.py")
 SMALL = 100          # territories: below, a second thread costs more than it brings
 
 
@@ -119,7 +123,7 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
     fitted = [v for k, v in weights.items() if not k.startswith("model.cell.")]
     optimiser = torch.optim.Adam(fitted, lr=settings.learning_rate, betas=(0.9, 0.99), eps=1e-8)
     identity = artifacts.digest(config.as_dict(), content_digest(panel), content_digest(splits),
-                                artifacts.code_digest("model", "panel"))
+                                artifacts.code_digest(*TRAINING_CODE))
     state = _State(weights, optimiser, identity, settings.epochs // 2)
     threads = torch.get_num_threads()
     torch.set_num_threads(1 if model.n < SMALL else threads)
