@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from humanflows import artifacts, cli, ensemble, paths, pipeline
 from humanflows.config import EnsembleConfig
 from humanflows.errors import ArtifactError, ConfigError
+from humanflows.model import stacked
 from humanflows.model import train as training
 from humanflows.model.recursion import FlowModel
 from humanflows.panel.designs import member_config
@@ -302,6 +303,47 @@ def test_no_scheduler_or_no_workers_is_said(build, monkeypatch):
         ensemble.run_ensemble("twin", settings=SMALL, cluster=cluster.scheduler_address)
 
 
+# ---- stacked
+
+def test_a_stack_leaves_the_files_that_single_members_leave(panel, config, here, tmp_path, monkeypatch):
+    asked = []
+    fit = stacked.fit_members
+    monkeypatch.setattr(stacked, "fit_members", lambda *a, **k: (asked.append(len(a[2])), fit(*a, **k))[1])
+    monkeypatch.setattr(training, "fit_member", lambda *a, **k: pytest.fail("one by itself"))
+    made = {k: tmp_path / f"stacked-{k}" for k in (1, 2, 4)}
+    monkeypatch.setattr(ensemble, "member_folder", lambda profile, number, design: made[number])
+    assert ensemble.run_ensemble("twin", settings=SMALL, members=4, only=[1, 2, 4], stack=3) == made
+    monkeypatch.undo()
+    assert asked == [3]
+    for number, folder in made.items():
+        assert {f.name for f in folder.iterdir()} == {*ensemble.FILES, *(f"{f}.manifest.json" for f in
+                                                                         (ensemble.WEIGHTS, ensemble.ESTIMATES))}
+        about = artifacts.read_manifest(folder / ensemble.WEIGHTS)
+        assert (about["seed"], about["stacked_with"]) == (number, 3)
+    ensemble.keep_member(panel, member_config(config, 4), tmp_path / "alone")
+    one, other = (np.log1p(open_estimates(f / ensemble.ESTIMATES).flow.values) for f in (made[4], tmp_path / "alone"))
+    assert np.abs(one - other).max() < 1e-2
+    monkeypatch.setattr(stacked, "fit_members", lambda *a, **k: pytest.fail("trained again"))
+    assert not any(ensemble.keep_members(panel, [member_config(config, k) for k in made], list(made.values())))
+
+
+def test_a_checkpoint_of_another_training_does_not_stop_a_stack(panel, config, tmp_path):
+    configs, targets = [member_config(config, k) for k in (1, 2)], [tmp_path / "1", tmp_path / "2"]
+    targets[1].mkdir()
+    (targets[1] / ensemble.CHECKPOINT).write_bytes(b"no weights")
+    assert ensemble.keep_members(panel, configs, targets) == [True, True]
+    assert not any((t / ensemble.CHECKPOINT).exists() for t in targets)
+
+
+def test_an_error_of_something_else_is_not_hidden(panel, config, tmp_path, monkeypatch):
+    def failing(*_, **__):
+        raise ArtifactError(tmp_path / "elsewhere", "is broken", "mend it")
+
+    monkeypatch.setattr(stacked, "fit_members", failing)
+    with pytest.raises(ArtifactError, match="elsewhere"):
+        ensemble.keep_members(panel, [member_config(config, k) for k in (1, 2)], [tmp_path / "1", tmp_path / "2"])
+
+
 # ---- read
 
 def test_members_are_stacked_and_read_only_where_used(made, config):
@@ -366,7 +408,7 @@ def test_the_command_runs_what_it_is_told(build, monkeypatch):
                                         "tcp://x:1", "--ship", "--set", "train.epochs=2"])
     assert done.exit_code == 0, done.output
     assert asked == {"profile": "twin", "design": None, "members": 6, "only": [3, 4], "workers": 3, "threads": 1,
-                     "cluster": "tcp://x:1", "ship": True, "settings": {"train": {"epochs": 2}}}
+                     "cluster": "tcp://x:1", "ship": True, "stack": 1, "settings": {"train": {"epochs": 2}}}
     assert "workers of tcp://x:1" in done.output
     refused = CliRunner().invoke(cli.app, ["ensemble", "--only", "a"])
     assert refused.exit_code == 1 and "no numbers" in refused.output

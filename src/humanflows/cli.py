@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 import yaml
 
+from .cli_dataset import app as dataset_app
 from .config import Config, load_config
 from .errors import ConfigError, InputError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
+app.add_typer(dataset_app)     # flow, top, net, stock, by-birthplace, package
 
 Profile = Annotated[str, typer.Option("--profile", "-p",
                                       help="twin (simulated world, no download) or world (real sources).")]
@@ -125,7 +127,7 @@ def five_years(profile: Profile = "twin", settings: Setting = None) -> None:
 @app.command()
 def release(profile: Profile = "world", settings: Setting = None) -> None:
     """Write data/release: the files that readers of the estimates use, with the protocols' tables where fresh."""
-    _pipeline("release", "write release", profile, settings, module="protocols")
+    _pipeline("release", "write release", profile, settings, module="releasing")
 
 
 @app.command()
@@ -223,6 +225,7 @@ def ensemble(
                                                 "on its workers instead.")] = None,
     ship: Annotated[bool, typer.Option("--ship", help="Send workers the panel and bring members back: for workers that "
                                        "do not share this machine's files.")] = False,
+    stack: Annotated[int, typer.Option(min=1, help="Members that a worker trains at once: more keep a GPU busy.")] = 1,
     settings: Setting = None,
 ) -> None:
     """Train the members of the ensemble, each on a draw of its own of what is uncertain; needs the step harmonise.
@@ -236,8 +239,28 @@ def ensemble(
             raise ConfigError("--only", f"{only!r} are no numbers of members", "write them as in 3,4", key="only")
         chosen = [int(k) for k in only.split(",")] if only else None
         runs.run_ensemble(profile, design=design, members=members, only=chosen, workers=workers, threads=threads,
-                          cluster=cluster, ship=ship, settings=parse_settings(settings))
+                          cluster=cluster, ship=ship, stack=stack, settings=parse_settings(settings))
         typer.echo(f"→ {runs.folder(profile, runs.ensemble_config(profile, design=design).ensemble.design)}")
+
+
+@app.command()
+def intervals(
+    profile: Profile = "twin",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that judge side by side.")] = 2,
+    settings: Setting = None,
+) -> None:
+    """Calibrate intervals on what members never saw, measure what they cover, and bound every estimate.
+
+    Needs ensembles of all three designs (the step ensemble); for fewer members use --set ensemble.members=10.
+    """
+    with _step(f"intervals ({profile})", "cpu"):
+        from . import intervals as runs
+        from .unseen import keep_scores
+
+        given = parse_settings(settings)
+        made = runs.run_intervals(profile, settings=given, workers=workers)
+        keep_scores(profile, settings=given)
+        typer.echo(f"→ {made['coverage.csv'].parent}")
 
 
 @app.command()

@@ -21,7 +21,7 @@ References
 import socket
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -37,6 +37,7 @@ from . import artifacts, paths, pipeline
 from .config import Config, EnsembleConfig
 from .errors import ArtifactError, ConfigError
 from .kept import configure, fit_or_go_on, settings_of
+from .model import stacked
 from .model import train as training
 from .panel.designs import hidden_observations, member_config, shown_to
 from .panel.draws import draw_panel
@@ -111,7 +112,7 @@ def keep_member(panel: xr.Dataset, config: Config, target: Path) -> bool:
     weights, estimates, checkpoint = target / WEIGHTS, target / ESTIMATES, target / CHECKPOINT
     splits, drawn, made = make_splits(panel, config.split), None, False
     inputs = _inputs(panel, splits, config)
-    if not (artifacts.is_fresh(weights, inputs) and _is_whole(target, HISTORY)):
+    if not _has_weights(target, inputs):
         drawn, made = member_panel(panel, config), True
         store_member(fit_or_go_on(drawn, splits, config, checkpoint), panel, config, target)
         checkpoint.unlink(missing_ok=True)
@@ -127,13 +128,56 @@ def keep_member(panel: xr.Dataset, config: Config, target: Path) -> bool:
     return made
 
 
-def store_member(member: training.Member, panel: xr.Dataset, config: Config, target: Path) -> Path:
+def keep_members(panel: xr.Dataset, configs: Sequence[Config], targets: Sequence[Path]) -> list[bool]:
+    """``keep_member`` of several members; those whose weights are not there are trained together (model/stacked.py).
+
+    Parameters
+    ----------
+    panel : of the profile, undrawn.
+    configs, targets : of each member, as for ``keep_member``.
+
+    Returns
+    -------
+    list of bool: whether anything of each member was made.
+    """
+    splits = [make_splits(panel, c.split) for c in configs]
+    due = [k for k, (c, s, t) in enumerate(zip(configs, splits, targets))
+           if not _has_weights(t, _inputs(panel, s, c))]
+    if len(due) > 1:
+        checkpoints = [targets[k] / CHECKPOINT for k in due]
+        drawn = [member_panel(panel, configs[k]) for k in due]
+        for k, member in zip(due, _fit_together(drawn, [splits[k] for k in due], [configs[k] for k in due],
+                                                checkpoints)):
+            store_member(member, panel, configs[k], targets[k], stacked_with=len(due))
+            (targets[k] / CHECKPOINT).unlink(missing_ok=True)
+    made = [keep_member(panel, c, t) for c, t in zip(configs, targets)]
+    return [m or k in due for k, m in enumerate(made)]
+
+
+def _fit_together(panels, splits, configs, checkpoints: list[Path]) -> list[training.Member]:
+    """Members from their checkpoints; anew those whose checkpoint is damaged or of another training."""
+    while True:
+        try:
+            return stacked.fit_members(panels, splits, configs, checkpoints, progress=False)
+        except ArtifactError as error:
+            if not (wrong := [f for f in checkpoints if str(f) == error.file and f.is_file()]):
+                raise
+            wrong[0].unlink()
+
+
+def _has_weights(target: Path, inputs: dict) -> bool:
+    return artifacts.is_fresh(target / WEIGHTS, inputs) and _is_whole(target, HISTORY)
+
+
+def store_member(member: training.Member, panel: xr.Dataset, config: Config, target: Path, *,
+                 stacked_with: int = 1) -> Path:
     """Weights and history of a member that was trained, wherever that was; ``keep_member`` then makes its estimates.
 
     Parameters
     ----------
     member : trained on ``member_panel(panel, config)`` and the splits of ``config``.
     panel, config, target : as for ``keep_member``.
+    stacked_with : members that were trained at once, for the manifest; rounding depends on it.
     """
     weights = target / WEIGHTS
     artifacts.write_text(target / HISTORY, member.history.to_csv(index=False))
@@ -141,7 +185,8 @@ def store_member(member: training.Member, panel: xr.Dataset, config: Config, tar
     training.save_member(replace(member, seconds=float("nan")), weights, config)
     artifacts.write_manifest(weights, inputs=_inputs(panel, make_splits(panel, config.split), config),
                              seconds=round(member.seconds, 1), epochs=len(member.history),
-                             files={HISTORY: artifacts.sha256(target / HISTORY)}, **_about(config))
+                             files={HISTORY: artifacts.sha256(target / HISTORY)}, stacked_with=stacked_with,
+                             **_about(config))
     return weights
 
 
@@ -164,23 +209,35 @@ def _is_whole(target: Path, name: str) -> bool:
 
 
 def make_member(job: Job, panel: bytes | None = None) -> dict:
-    """What a worker does: make one member where it is, or with the panel's bytes in a folder of its own.
+    """``make_members`` of one."""
+    return make_members([job], panel)[0]
+
+
+def make_members(jobs: Sequence[Job], panel: bytes | None = None) -> list[dict]:
+    """What a worker does: make members where it is, or with the panel's bytes in a folder of its own; several at once.
+
+    Parameters
+    ----------
+    jobs : of one ensemble.
+    panel : content of the panel's file, where the worker cannot read it.
 
     Returns
     -------
-    dict: ``number, host, device, seconds, made``; and ``files``, by name their bytes, when the panel was sent.
+    list of dict: ``number, host, device, seconds, made``; and ``files``, by name their bytes, when the panel was sent.
+    Of members that were made together ``seconds`` are those of all.
 
     Raises
     ------
     ArtifactError
         When the worker lacks the panel, has another one, or runs other code.
     """
-    host, started = socket.gethostname(), time.perf_counter()
+    host, started, job = socket.gethostname(), time.perf_counter(), jobs[0]
     if artifacts.code_digest(*_CODE) != job.code:
         raise ArtifactError(host, "the worker runs another version of humanflows", "install the same one there")
     with _ALONE, TemporaryDirectory(prefix="humanflows-") if panel else _nothing() as own:
         torch.set_num_threads(job.threads)
-        file, target = (Path(own) / "panel.nc", Path(own)) if own else (job.panel, job.target)
+        file = Path(own) / "panel.nc" if own else job.panel
+        targets = [Path(own) / str(j.number) if own else j.target for j in jobs]
         if panel:
             file.write_bytes(panel)
         if not file.is_file():
@@ -189,12 +246,12 @@ def make_member(job: Job, panel: bytes | None = None) -> dict:
         if artifacts.sha256(file) != job.panel_sha256:
             raise ArtifactError(file, f"worker {host} has another panel here", "copy this machine's panel there, or "
                                 "send it along with --ship")
-        made = keep_member(xr.load_dataset(file, engine="netcdf4"), job.config, target)
-        files = {f.name: f.read_bytes() for name in FILES
-                 for f in (target / name, artifacts.manifest_path(target / name)) if f.is_file()} if panel else {}
-        return {"number": job.number, "host": host, "made": made, "files": files,
-                "device": training.choose_device(job.config.train.device).type,
-                "seconds": time.perf_counter() - started}
+        made = keep_members(xr.load_dataset(file, engine="netcdf4"), [j.config for j in jobs], targets)
+        return [{"number": j.number, "host": host, "made": m, "seconds": time.perf_counter() - started,
+                 "device": training.choose_device(j.config.train.device).type,
+                 "files": {f.name: f.read_bytes() for name in FILES
+                           for f in (target / name, artifacts.manifest_path(target / name)) if f.is_file()}
+                 if panel else {}} for j, m, target in zip(jobs, made, targets)]
 
 
 @contextmanager
@@ -223,7 +280,7 @@ def list_members(config: Config, only: Iterable[int] | None = None) -> list[int]
 
 def run_ensemble(profile: str, *, design: str | None = None, members: int | None = None,
                  only: Iterable[int] | None = None, workers: int = 2, threads: int = 1, cluster: str | None = None,
-                 ship: bool = False, settings: Mapping | None = None) -> dict[int, Path]:
+                 ship: bool = False, stack: int = 1, settings: Mapping | None = None) -> dict[int, Path]:
     """Make all members that are not there; what is fresh is kept, an interrupted one goes on.
 
     Parameters
@@ -235,6 +292,7 @@ def run_ensemble(profile: str, *, design: str | None = None, members: int | None
     workers, threads : processes on this machine and threads of each; with ``cluster`` threads alone count.
     cluster : address of a Dask scheduler, as ``tcp://host:8786``.
     ship : send workers the panel and bring members back, where they do not share this machine's files.
+    stack : so many members are trained at once by each worker, which keeps a GPU busy.
     settings : changes of the configuration.
 
     Returns
@@ -254,9 +312,10 @@ def run_ensemble(profile: str, *, design: str | None = None, members: int | None
     sha, code = artifacts.sha256(panel), artifacts.code_digest(*_CODE)
     jobs = [Job(k, member_config(config, k), panel, sha,
                 member_folder(profile, k, config.ensemble.design).resolve(), threads, code) for k in chosen]
-    with _client(cluster, min(workers, len(jobs)), threads) as client:
+    stacks = [jobs[k:k + stack] for k in range(0, len(jobs), stack)]
+    with _client(cluster, min(workers, len(stacks)), threads) as client:
         _announce(client, jobs, cluster)
-        _run(client, jobs, panel if ship else None)
+        _run(client, stacks, panel if ship else None)
     return {j.number: j.target for j in jobs}
 
 
@@ -308,32 +367,35 @@ def _announce(client, jobs: list[Job], cluster: str | None) -> None:
           flush=True)
 
 
-def _run(client, jobs: list[Job], ship: Path | None) -> None:
-    """Hand out the jobs and see them done: a failure does not stop the others."""
+def _run(client, stacks: list[list[Job]], ship: Path | None) -> None:
+    """Hand out the jobs, those of a stack together, and see them done: a failure does not stop the others."""
     from distributed import KilledWorker, as_completed
 
     panel = client.scatter(ship.read_bytes(), broadcast=True, hash=False) if ship else None
-    futures = {client.submit(make_member, job, panel, key=f"member-{job.number}-{job.code}-{time.time_ns()}",
-                             pure=False): job for job in jobs}
+    futures = {client.submit(make_members, jobs, panel, key=f"member-{jobs[0].number}-{jobs[0].code}-{time.time_ns()}",
+                             pure=False): jobs for jobs in stacks}
     failed = []
-    bar = tqdm(as_completed(futures, loop=client.loop), total=len(jobs), desc="ensemble", unit="member", ncols=100)
-    for future in bar:
-        job = futures[future]
+    bar = tqdm(total=sum(map(len, stacks)), desc="ensemble", unit="member", ncols=100)
+    for future in as_completed(futures, loop=client.loop):
+        jobs = futures[future]
+        bar.update(len(jobs))
         try:
-            done = future.result()
+            all_done = future.result()
         except KilledWorker as error:
-            failed.append((job.number, ArtifactError(
+            failed += [(job.number, ArtifactError(
                 job.target, f"worker processes died while they made member {job.number}, the last of them "
-                f"{error.last_worker.address}", "see whether memory was short: use fewer --workers (benchmarks/ says "
-                "what a member needs)")))
+                f"{error.last_worker.address}", "see whether memory was short: use fewer --workers, or a smaller "
+                "--stack (benchmarks/ says what a member needs)")) for job in jobs]
             continue
         except Exception as error:  # collected: the others go on
-            failed.append((job.number, error))
+            failed += [(job.number, error) for job in jobs]
             continue
-        for name in sorted(done["files"], key=lambda n: n.endswith(".json")):   # manifests after what they speak of
-            artifacts.write_bytes(job.target / name, done["files"][name])
-        what = f"made in {done['seconds']:.1f} s" if done["made"] else "is up to date"
-        bar.write(f"ensemble: member {job.number} {what} on {done['host']} ({done['device']})")
+        for job, done in zip(jobs, all_done):
+            for name in sorted(done["files"], key=lambda n: n.endswith(".json")):   # manifests after what they speak of
+                artifacts.write_bytes(job.target / name, done["files"][name])
+            what = f"made in {done['seconds']:.1f} s" if done["made"] else "is up to date"
+            bar.write(f"ensemble: member {job.number} {what} on {done['host']} ({done['device']})")
+    bar.close()
     for number, error in sorted(failed, key=lambda x: x[0]):
         print(f"ensemble: member {number} failed: {error}", flush=True)
     if failed:

@@ -327,19 +327,6 @@ def read_collected(config: Config) -> Collected:
         "training_code": artifacts.code_digest(*training.TRAINING_CODE), "scoring_code": wanted["code"]})
 
 
-def release(config: Config) -> Path:
-    """:func:`humanflows.pipeline.release`, with the tables of the protocols where they are there and fresh.
-
-    Where they are not it says so, and the release keeps what it has of them.
-    """
-    try:
-        collected = read_collected(config)
-    except ArtifactError as error:
-        print(f"release: no new tables of the validation protocols, earlier ones stay as they are. {error}", flush=True)
-        collected = None
-    return pipeline.release(config, collected)
-
-
 def summarise(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The short table: our scores of annual flows by residence, and the best peer's log R on the same cells.
 

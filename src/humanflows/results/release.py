@@ -4,7 +4,8 @@ Flows, stocks and net migration, the weights, the score tables, what the twelve 
 need source files as the run drew them, and the facts that prose may quote. Nothing in here is anybody else's table.
 """
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,25 @@ from .estimates import net_migration_of
 from .protocol_tables import Collected, file_name
 
 LICENCE = "CC BY 4.0"
+FORMAT = 1          # of the release's files; raised when a reader of older ones would misread them
 TABLES = ("scores", "net_migration_scores", "stock_scores", "world_totals", "five_year_scores", "five_year_totals",
           "witnesses", *ERROR_TABLES)
+ENSEMBLE_TABLES = ("coverage", "interval_variants", "sums", "ensemble_scores")
 SMALLEST = 0.5      # persons; a flow or stock below half a person is stored as zero
 DIGITS = 4          # significant digits of a stored number; its uncertainty is far larger
 END_DIGITS = 3      # of the ends of intervals, which are rounded outwards
 MEMBERS = "members"     # folder of the ensemble's packed weights
+
+
+@dataclass(frozen=True)
+class Together:
+    """What an ensemble brings to a release."""
+
+    estimates: xr.Dataset                       # mean of its members
+    bounds: xr.Dataset                          # ends of 95% intervals, see ``write_estimates_of``
+    tables: Mapping[str, pd.DataFrame]          # by name, those of ``ENSEMBLE_TABLES``
+    pack: Callable[[Path], Iterable[Path]]      # writes the members' packed weights into a folder
+    about: Mapping                              # for the manifest: members, and what made them
 
 
 def release_file(which: str, folder: Path | None = None) -> Path:
@@ -141,11 +155,16 @@ def protocols_made(folder: Path, collected: Collected | None, inputs: Mapping, *
     return {**entry, "of_this_release": same and bool(entry.get("of_this_release"))}
 
 
-def write_manifest(folder: Path, config: Config, inputs: dict, *, protocols: dict | None = None) -> Path:
-    """List every file of the release with its sha256, and what made them; ``protocols`` as :func:`protocols_made`."""
+def write_manifest(folder: Path, config: Config, inputs: dict, *, protocols: dict | None = None,
+                   ensemble: Mapping | None = None) -> Path:
+    """List every file of the release with its sha256, and what made them.
+
+    ``protocols`` as :func:`protocols_made`; ``ensemble`` as :class:`Together` has it.
+    """
     files = {str(f.relative_to(folder)): artifacts.sha256(f) for f in sorted(folder.rglob("*"))
              if f.is_file() and f.name != "manifest.json" and not f.name.startswith(".")}
-    about = {"profile": config.profile, "seed": config.seed, "licence": LICENCE, "inputs": inputs,
+    about = {"format": FORMAT, "profile": config.profile, "seed": config.seed, "licence": LICENCE, "inputs": inputs,
+             **({"ensemble": dict(ensemble)} if ensemble else {}),
              **({"protocols": protocols} if protocols else {}), "files": files,
              "bytes": sum((folder / f).stat().st_size for f in files)}
     return artifacts.write_text(folder / "manifest.json", json.dumps(about, indent=1) + "\n")
@@ -177,9 +196,16 @@ def build_facts(estimates: xr.Dataset, tables: dict[str, pd.DataFrame], panel: x
 
 
 def write_results(folder: Path, estimates: xr.Dataset, tables: dict[str, pd.DataFrame], history: pd.DataFrame,
-                  splits: xr.Dataset, weights: Path) -> None:
-    """Fill a release folder with estimates, tables, weights and the list of corridors that were held out."""
-    write_estimates_of(estimates, folder)
+                  splits: xr.Dataset, weights: Path, together: Together | None = None) -> None:
+    """Fill a release folder with estimates, tables, weights and the list of corridors that were held out.
+
+    With an ensemble ``estimates`` are its mean, and get its intervals; ``weights``, of the member that the tables of
+    scores speak of, lie beside those of the ensemble's members.
+    """
+    write_estimates_of(estimates, folder, together.bounds if together else None)
+    if together:
+        together.pack(folder / MEMBERS)
+        tables = {**tables, **together.tables}
     for which, table in {**tables, "history": history}.items():
         artifacts.write_text(folder / f"{which}.csv", table.to_csv(index=False, float_format="%.6g"))
     artifacts.write_bytes(folder / "member.safetensors", Path(weights).read_bytes())
