@@ -12,7 +12,7 @@ unexport MPLBACKEND
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book notebooks refresh validate test serve clean
+.PHONY: help setup book notebooks refresh validate ensemble test serve clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' \
@@ -45,6 +45,15 @@ refresh: $(READY)  ## Run every notebook again, fresh or not, and build the book
 validate: $(READY)  ## Run the validation protocols (hours for the world) and print their scores
 	$(BIN)/humanflows harmonise --profile $(PROFILE)
 	$(BIN)/humanflows protocols --profile $(PROFILE)
+
+# Members that saw everything, members that did not see one part each, members blind to the last years: what has run is
+# kept. Then intervals, calibrated on what members never saw.
+ensemble: $(READY)  ## Train the ensembles (hours for the world) and calibrate their intervals
+	$(BIN)/humanflows harmonise --profile $(PROFILE)
+	for design in whole crossed blind; do \
+	    $(BIN)/humanflows ensemble --profile $(PROFILE) --design $$design || exit 1; done
+	$(BIN)/humanflows protocols --profile $(PROFILE) --only net-third
+	$(BIN)/humanflows intervals --profile $(PROFILE)
 
 # The summary of pytest is the last line. The notebooks' committed, rounded outputs are compared by nbval. Two workers
 # with one thread each: on two cores more threads only wait for one another.

@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench_epoch import RESULTS, machine, peak_gib, show
 from humanflows import paths
+from measure import RESULTS, machine, peak_gib, show
 
 
 def once() -> dict:

@@ -12,7 +12,7 @@ import os
 import time
 from pathlib import Path
 
-from bench_epoch import RESULTS, machine, peak_gib, show
+from measure import RESULTS, machine, peak_gib, show
 
 PERIODS = [(1990, 1995), (1995, 2000), (2000, 2005), (2005, 2010), (2010, 2015), (2015, 2020), (2020, 2024)]
 

@@ -64,6 +64,25 @@ def small_splits(small_panel, small_config):
     return make_splits(small_panel, small_config.split)
 
 
+@pytest.fixture(scope="module")
+def small_build(tmp_path_factory):
+    """Artifacts in a folder of the module's own, with the panel of ``small_runs``; what runs side by side runs here.
+
+    What a test patches would not reach other processes.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from humanflows import pipeline, workers
+    from humanflows.config import load_config
+    from small_runs import SMALL
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paths, "ARTIFACTS", tmp_path_factory.mktemp("build"))
+        patch.setattr(workers, "ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(1))
+        pipeline.harmonise(load_config("twin", **SMALL))
+        yield paths.ARTIFACTS
+
+
 @pytest.fixture
 def protocol_tables():
     """Tables of five protocols as they are collected, made up: who is ahead is known.

@@ -1,6 +1,5 @@
 """Ablations: each changes one thing, none looks at the held-out fold, what has run is kept, all ends in one table."""
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 import xarray as xr
 from typer.testing import CliRunner
 
-from humanflows import ablation, artifacts, cli, paths, pipeline, protocols, workers
+from humanflows import ablation, artifacts, cli, paths, pipeline, protocols
 from humanflows.config import load_config
 from humanflows.errors import ArtifactError, ConfigError
 from humanflows.model import train as training
@@ -23,22 +22,12 @@ from humanflows.results.ablation import COLUMNS, EVERYTHING, is_ablation
 from humanflows.results.estimates import open_estimates
 from humanflows.results.scores import score
 from humanflows.results.validation import flow_cells
-
-SMALL = {"twin": {"territories": 7, "reporters": 5, "people": {"burn_in": 10}}, "first_year": 2000, "last_year": 2022,
-         "train": {"year_steps": 3, "history_steps": 2, "validate_every": 1, "checkpoint_every": 1, "device": "cpu"},
-         "model": {"hidden": 4, "width": 8, "embedding": 2}}
-GIVEN = {"epochs": 2, "settings": SMALL}
+from small_runs import GIVEN, SMALL
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Artifacts of these tests lie in a folder of their own, with the panel of a small world."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "ARTIFACTS", tmp_path_factory.mktemp("build"))
-        # what is patched here would not reach other processes
-        patch.setattr(workers, "ProcessPoolExecutor", lambda workers, *_: ThreadPoolExecutor(1))
-        pipeline.harmonise(load_config("twin", **SMALL))
-        yield ablation.folder("twin")
+def folder(small_build):
+    return ablation.folder("twin")
 
 
 @pytest.fixture(scope="module")

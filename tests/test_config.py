@@ -162,3 +162,10 @@ def test_unknown_profile_and_impossible_years(load):
     for years in ({"first_year": 2025}, {"last_year": 1989}, {"first_year": 1900}, {"last_year": 2200}):
         refuse(load, "seed: 1", "first_year", **years)
     assert load("seed: 1", first_year=2024).years == (2024,)
+
+
+@pytest.mark.parametrize(("text", "key"), [("members: 0", "members"), ("stocks: -0.1", "stocks"),
+                                           ("reporters: 3.5", "reporters"), ("biases: -1.0", "biases")])
+def test_an_ensemble_that_cannot_be_is_refused(load, text, key):
+    assert refuse(load, f"ensemble: {{{text}}}", f"ensemble.{key}").remedy
+    assert load("ensemble: {members: 5, stocks: 0.0}").ensemble.members == 5

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from humanflows import artifacts, paths, pipeline, protocols
+from humanflows import artifacts, paths, pipeline, releasing
 from humanflows.errors import ArtifactError
 from humanflows.plotting import release as drawing
 from humanflows.results import release as released
@@ -21,7 +21,7 @@ def run(tmp_path, monkeypatch, small_config):
     """A finished chain whose own results are of no interest here; every call of it is a release into a folder."""
     monkeypatch.setattr(paths, "ARTIFACTS", tmp_path / "artifacts")
     monkeypatch.setattr(paths, "RELEASE", tmp_path / "release")
-    panel = xr.Dataset(coords={"observation": range(2), "witness": range(1)})
+    panel = xr.Dataset({"flow": 0.0}, coords={"observation": range(2), "witness": range(1)})
     for path in (pipeline.estimates_path, pipeline.scores_path, pipeline.five_years_path, pipeline.history_path,
                  pipeline.member_path, pipeline.panel_path, pipeline.splits_path):
         artifacts.write_text(path(small_config), "epoch\n1\n")
@@ -33,6 +33,7 @@ def run(tmp_path, monkeypatch, small_config):
     monkeypatch.setattr(drawing, "draw_release", lambda *a: [])
     monkeypatch.setattr(released, "write_results", lambda folder, *a: artifacts.write_text(folder / "flows.nc", "x"))
     monkeypatch.setattr(released, "build_facts", lambda *a: {})
+    monkeypatch.setattr(releasing, "write_provenance", lambda *a, **k: None)
     monkeypatch.setattr(validation, "flow_cells", lambda *a: None)
     return lambda tables=None, config=small_config: pipeline.release(config, tables)
 
@@ -92,8 +93,8 @@ def test_broken_tables_leave_the_release_as_it_was(run, collected):
 
 
 def test_the_command_takes_what_is_fresh(run, collected, small_config, monkeypatch, capsys):
-    monkeypatch.setattr(protocols, "read_collected", lambda config: collected)
-    assert protocols.release(small_config) == paths.RELEASE / "manifest.json"
+    monkeypatch.setattr(releasing, "read_collected", lambda config: collected)
+    assert releasing.release(small_config) == paths.RELEASE / "manifest.json"
     assert read_protocols() and "no new tables" not in capsys.readouterr().out
 
 
@@ -104,8 +105,8 @@ def test_the_command_says_what_is_stale_or_absent_and_keeps_the_rest(run, collec
     def stale(config):
         raise ArtifactError("protocol_scores.csv", "protocol fold-1 was scored with another code", "run it again")
 
-    monkeypatch.setattr(protocols, "read_collected", stale)
-    protocols.release(small_config)
+    monkeypatch.setattr(releasing, "read_collected", stale)
+    releasing.release(small_config)
     said = capsys.readouterr().out
     assert "no new tables of the validation protocols, earlier ones stay" in said and "another code" in said
     pd.testing.assert_frame_equal(read_protocols()["scores"], before)
@@ -113,6 +114,17 @@ def test_the_command_says_what_is_stale_or_absent_and_keeps_the_rest(run, collec
 
 
 def test_without_protocols_it_names_the_step(run, small_config, capsys):
-    protocols.release(small_config)
+    releasing.release(small_config)
     assert "humanflows protocols --profile twin" in capsys.readouterr().out
     assert read_protocols() == {}
+
+
+def test_an_ensemble_is_not_replaced_by_one_member(run, small_config, capsys):
+    releasing.release(small_config)
+    assert "without an ensemble" in capsys.readouterr().out
+    file = paths.RELEASE / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "ensemble": {"members": 20}}))
+    before = {f: f.read_bytes() for f in paths.RELEASE.rglob("*") if f.is_file()}
+    with pytest.raises(ArtifactError, match=r"would not be.*Remedy: make the ensemble"):
+        releasing.release(small_config)
+    assert {f: f.read_bytes() for f in paths.RELEASE.rglob("*") if f.is_file()} == before

@@ -276,6 +276,6 @@ def collect(profile: str, *, seeds: Sequence[int] = (1,), epochs: int | None = N
     artifacts.write_text(file, table.to_csv(index=False, float_format="%.4g"))
     # as the manifest of a trained member says it, so that a release can tell whether both are of one model
     everything = {k: base.as_dict()[k] for k in ("model", "loss", "train")}
-    everything["code"] = artifacts.code_digest("model", "panel")
+    everything["code"] = artifacts.code_digest(*training.TRAINING_CODE)
     artifacts.write_manifest(file, made_by=MADE_BY, inputs=made, profile=profile, seed=base.seed, everything=everything)
     return table

@@ -631,12 +631,50 @@ def _release_facts() -> list[str]:
 _PROTOCOLS = "protocols_"    # begins the names of the generated parts about them
 
 
+_SPEED = "speed_"    # begins the names of the generated parts about speed and memory
+
+
+def speed_part(section: str) -> str:
+    """Speed and memory as the benchmarks measured them, a key of ``results.speed.MEASURED``; as Markdown.
+
+    What was not measured has a sentence instead. The figure is drawn when the book is staged.
+    """
+    from .results.speed import read_measured, speed_text
+
+    text = speed_text(section, paths.MEASURED)
+    if section == "scaling" and read_measured(paths.MEASURED, section):
+        text = ("```{figure} scaling.png\n:name: figure-scaling\n"
+                ":alt: Seconds per epoch and memory against territories, years and members, on logarithmic axes.\n"
+                ":width: 100%\n\nSeconds per epoch and memory against territories, years and members, with the fitted "
+                "power laws and 95% intervals of their exponents.\n```\n\n" + text)
+    return text
+
+
+def _draw_speed(target: Path) -> None:
+    """The figure of the chapter on speed, beside its page, if there is anything to draw."""
+    from .results.speed import read_measured
+
+    measured = read_measured(paths.MEASURED, "scaling")
+    if measured:
+        import matplotlib.pyplot as plt
+
+        from .plotting import plot_scaling, save, use_style
+
+        with plt.rc_context():
+            use_style()
+            figure = plot_scaling(measured)
+            save(figure, target / "book" / "scaling")
+            plt.close(figure)
+
+
 def _parts(profile: str) -> dict[str, Callable[[], str]]:
+    from .results import speed
     from .results.protocol_report import SECTIONS
 
     return {"title_figure": title_figure, "sources": sources_part, "scores": scores_part, "ablation": ablation_part,
             "errors": errors_part, "witnesses": witnesses_part,
             **{f"{_PROTOCOLS}{s}": partial(protocols_part, s) for s in SECTIONS},
+            **{f"{_SPEED}{s}": partial(speed_part, s) for s in speed.MEASURED},
             "numbers": lambda: numbers_part(profile),
             "release_banner": _banner_of_release, "build_report": lambda: build_report(profile)}
 
@@ -660,6 +698,7 @@ def stage(profile: str = "twin") -> Path:
     if figures.is_dir():
         shutil.copytree(figures, target / "data" / "release" / "figures")
     shutil.copyfile(paths.ROOT / "_toc.yml", target / "_toc.yml")
+    _draw_speed(target)
     facts = load_facts()
     _stage_config(target, facts)
     for page in sorted((target / "book").rglob("*.md")):

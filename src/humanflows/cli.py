@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 import yaml
 
+from .cli_dataset import app as dataset_app
 from .config import Config, load_config
 from .errors import ConfigError, InputError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
+app.add_typer(dataset_app)     # flow, top, net, stock, by-birthplace, package
 
 Profile = Annotated[str, typer.Option("--profile", "-p",
                                       help="twin (simulated world, no download) or world (real sources).")]
@@ -125,7 +127,7 @@ def five_years(profile: Profile = "twin", settings: Setting = None) -> None:
 @app.command()
 def release(profile: Profile = "world", settings: Setting = None) -> None:
     """Write data/release: the files that readers of the estimates use, with the protocols' tables where fresh."""
-    _pipeline("release", "write release", profile, settings, module="protocols")
+    _pipeline("release", "write release", profile, settings, module="releasing")
 
 
 @app.command()
@@ -208,6 +210,57 @@ def ablate(
         runs.run_ablations(runs.choose(every, only), profile, workers=workers, **given)
         typer.echo(pd.DataFrame(short_table(runs.collect(profile, **given))).to_string(index=False))
         typer.echo(f"→ {runs.table_path(profile)}")
+
+
+@app.command()
+def ensemble(
+    profile: Profile = "twin",
+    design: Annotated[str | None, typer.Option(help="What members do not see: whole, crossed or blind; default: as "
+                                               "configured.")] = None,
+    members: Annotated[int | None, typer.Option(min=1, help="How many; default: as configured.")] = None,
+    only: Annotated[str | None, typer.Option(help="Numbers of some members, e.g. 3,4; all by default.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each.")] = 1,
+    cluster: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, e.g. tcp://host:8786: members run "
+                                                "on its workers instead.")] = None,
+    ship: Annotated[bool, typer.Option("--ship", help="Send workers the panel and bring members back: for workers that "
+                                       "do not share this machine's files.")] = False,
+    stack: Annotated[int, typer.Option(min=1, help="Members that a worker trains at once: more keep a GPU busy.")] = 1,
+    settings: Setting = None,
+) -> None:
+    """Train the members of the ensemble, each on a draw of its own of what is uncertain; needs the step harmonise.
+
+    What has run is kept, an interrupted member goes on from its checkpoint.
+    """
+    with _step(f"ensemble ({profile})", f"workers of {cluster}" if cluster else _device_of(profile)):
+        from . import ensemble as runs
+
+        if only and not all(k.strip().isdigit() for k in only.split(",")):
+            raise ConfigError("--only", f"{only!r} are no numbers of members", "write them as in 3,4", key="only")
+        chosen = [int(k) for k in only.split(",")] if only else None
+        runs.run_ensemble(profile, design=design, members=members, only=chosen, workers=workers, threads=threads,
+                          cluster=cluster, ship=ship, stack=stack, settings=parse_settings(settings))
+        typer.echo(f"→ {runs.folder(profile, runs.ensemble_config(profile, design=design).ensemble.design)}")
+
+
+@app.command()
+def intervals(
+    profile: Profile = "twin",
+    workers: Annotated[int, typer.Option(min=1, help="Processes that judge side by side.")] = 2,
+    settings: Setting = None,
+) -> None:
+    """Calibrate intervals on what members never saw, measure what they cover, and bound every estimate.
+
+    Needs ensembles of all three designs (the step ensemble); for fewer members use --set ensemble.members=10.
+    """
+    with _step(f"intervals ({profile})", "cpu"):
+        from . import intervals as runs
+        from .unseen import keep_scores
+
+        given = parse_settings(settings)
+        made = runs.run_intervals(profile, settings=given, workers=workers)
+        keep_scores(profile, settings=given)
+        typer.echo(f"→ {made['coverage.csv'].parent}")
 
 
 @app.command()

@@ -158,8 +158,9 @@ class SplitConfig:
     """Which corridors are never learned from."""
 
     folds: int = 5               # folds over corridors, both directions of reporting together
-    held_out_fold: int = 1       # 1-based
+    held_out_fold: int = 1       # 1-based; 0: none is held out
     validation_share: float = 0.05   # of the remaining corridors, for early stopping
+    validation_draw: int = 0     # which corridors these are; folds stay as they are
     seed: int = 20260101
 
 
@@ -244,6 +245,32 @@ class TrainConfig:
                ("precision",))
 
 
+DESIGNS = ("whole", "crossed", "blind")   # what the members of an ensemble do not see, see panel/designs.py
+
+
+@dataclass(frozen=True)
+class EnsembleConfig:
+    """How many members there are, and how far each one's draw of what is uncertain goes; 0 switches a draw off."""
+
+    members: int = 20
+    blind_members: int = 4       # of the design "blind"
+    design: str = "whole"        # what members do not see, one of DESIGNS
+    without_group: int = 0       # group of offices that a member does not see, see panel/designs.py; 0: it sees all
+    reporters: float = 1.0       # spread of offices' weights about their mean of 1; 1 is the Bayesian bootstrap
+    corridors: float = 1.0       # the same of corridors' weights
+    stocks: float = 1.0          # of the first stocks' errors; 1 takes the two revisions' disagreement for them
+    covariates: float = 1.0      # of the errors of measured covariates, see panel/draws.py
+    biases: float = 0.1          # of the log biases that those of witnesses are shrunk towards
+
+    def __post_init__(self):
+        """Raise ConfigError for no members, or a draw that is negative or beyond reason."""
+        _check(self, lambda v: v >= 1, "below 1", "use 1 or more; 20 for intervals", ("members", "blind_members"))
+        _check(self, lambda v: 0 <= v <= 5, "outside 0 to 5", "there are five groups of offices", ("without_group",))
+        _check(self, lambda v: v in DESIGNS, "no design", f"choose from {', '.join(DESIGNS)}", ("design",))
+        draws = {f.name for f in dataclasses.fields(self)} - {"members", "blind_members", "design", "without_group"}
+        _check(self, lambda v: 0 <= v <= 3, "outside 0 to 3", "use 0 to switch the draw off, 3 at most", draws)
+
+
 @dataclass(frozen=True)
 class Config:
     """Everything that a run of a profile needs."""
@@ -257,6 +284,7 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    ensemble: EnsembleConfig = field(default_factory=EnsembleConfig)
 
     @property
     def years(self) -> tuple[int, ...]:

@@ -18,8 +18,6 @@ from .errors import ArtifactError
 from .model import train as training
 from .results.estimates import write_estimates
 
-TRAINING_CODE = ("model", "panel/features.py", "panel/harmonise.py", "panel/splits.py")
-
 
 def configure(profile: str, *, epochs: int | None = None, settings: Mapping | None = None,
               split: Mapping | None = None) -> Config:
@@ -51,16 +49,10 @@ def keep_estimates(shown: xr.Dataset, splits: xr.Dataset, config: Config, target
     """
     file, checkpoint = target / "estimates.nc", target / "checkpoint.safetensors"
     inputs = {"shown": training.content_digest(shown), "splits": training.content_digest(splits),
-              "settings": settings_of(config), "code": artifacts.code_digest(*TRAINING_CODE)}
+              "settings": settings_of(config), "code": artifacts.code_digest(*training.TRAINING_CODE)}
     if artifacts.is_fresh(file, inputs):
         return file
-    try:
-        member = training.fit_member(shown, splits, config, checkpoint, progress=False)
-    except ArtifactError:
-        if not checkpoint.is_file():
-            raise
-        checkpoint.unlink()     # of other settings, data or code
-        member = training.fit_member(shown, splits, config, checkpoint, progress=False)
+    member = fit_or_go_on(shown, splits, config, checkpoint)
     run = training.predict(member)
     places = shown["origin"].values.astype(str).tolist()
     write_estimates(run.flow.numpy(), run.stock.numpy(), None, shown["year"].values.tolist(), places, file,
@@ -69,6 +61,17 @@ def keep_estimates(shown: xr.Dataset, splits: xr.Dataset, config: Config, target
                     epochs=len(member.history), threads=torch.get_num_threads())
     checkpoint.unlink(missing_ok=True)
     return file
+
+
+def fit_or_go_on(shown: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint: Path) -> training.Member:
+    """A member, from its checkpoint where that is of this training, anew where it is damaged or of another one."""
+    try:
+        return training.fit_member(shown, splits, config, checkpoint, progress=False)
+    except ArtifactError:
+        if not checkpoint.is_file():
+            raise
+        checkpoint.unlink()     # of other settings, data or code
+        return training.fit_member(shown, splits, config, checkpoint, progress=False)
 
 
 def keep_tables(target: Path, tables: Iterable[str], inputs: dict, make: Callable[[], Mapping[str, pd.DataFrame]],
@@ -103,6 +106,6 @@ def keep_tables(target: Path, tables: Iterable[str], inputs: dict, make: Callabl
 def run_alike(target: Path, config: Config) -> bool:
     """Whether a folder's estimates were made with these settings and the present code, and scored."""
     made = artifacts.read_manifest(target / "estimates.nc")
-    wanted = {"settings": settings_of(config), "code": artifacts.code_digest(*TRAINING_CODE)}
+    wanted = {"settings": settings_of(config), "code": artifacts.code_digest(*training.TRAINING_CODE)}
     return bool(made) and (target / "scores.csv").is_file() and all(
         artifacts.digest(made["inputs"].get(k)) == artifacts.digest(v) for k, v in wanted.items())

@@ -13,6 +13,7 @@ REGISTRY = DATA / "registry.csv"
 GEOMETRY = DATA / "geometry" / "territories.geojson"
 RELEASE = DATA / "release"
 RECOVERY = DATA / "recovery"   # what the laboratory of the twin measured
+MEASURED = ROOT / "benchmarks" / "results"   # what the benchmarks measured
 
 BUILD = Path(os.environ.get("HUMANFLOWS_BUILD", ROOT / "_build"))
 CACHE = BUILD / "sources"  # downloaded files, addressed as in the registry

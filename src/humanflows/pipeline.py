@@ -18,6 +18,7 @@ from .panel.harmonise import harmonise as harmonise_tables
 from .panel.splits import make_splits, training_observations
 from .results.estimates import open_estimates, write_estimates
 from .results.protocol_tables import Collected
+from .results.release import Together
 from .sources import catalogue
 from .territories import codes
 
@@ -144,7 +145,7 @@ def _training_inputs(config: Config) -> dict:
     return {"panel": artifacts.sha256(artifacts.require(panel_path(config), "harmonise")),
             "splits": artifacts.sha256(splits_path(config)),
             **{k: settings[k] for k in ("seed", "model", "loss", "train")},
-            "code": artifacts.code_digest("model", "panel")}
+            "code": artifacts.code_digest(*training.TRAINING_CODE)}
 
 
 def train(config: Config, *, refresh: bool = False, progress: bool = True) -> Path:
@@ -321,7 +322,8 @@ def ablation_path(config: Config) -> Path:
     return config.folder / "ablation" / "ablation.csv"
 
 
-def release(config: Config, protocols: Collected | None = None) -> Path:
+def release(config: Config, protocols: Collected | None = None, together: Together | None = None,
+            more: Callable[[Path], None] | None = None) -> Path:
     """Results of a run, compact, into data/release: estimates, weights, scores, figures, facts, and their manifest.
 
     Parameters
@@ -329,6 +331,8 @@ def release(config: Config, protocols: Collected | None = None) -> Path:
     config : of the run.
     protocols : tables of the validation protocols; without them those that the release has stay, and its manifest says
         whether they were made with the model that is released.
+    together : the ensemble; without it the estimates are those of the one member that is scored.
+    more : writes further files into the folder it is given, from estimates that already lie there.
 
     Raises
     ------
@@ -344,7 +348,7 @@ def release(config: Config, protocols: Collected | None = None) -> Path:
     from .results import release as released
     from .results.protocol_differences import drawn
     from .results.protocol_tables import compact_protocols, read_protocols, write_protocols
-    from .results.validation import flow_cells
+    from .results.validation import OWN, flow_cells, world_totals
 
     for path, step in ((estimates_path(config), "estimate"), (scores_path(config), "validate"),
                        (five_years_path(config), "five-years"), (history_path(config), "train")):
@@ -360,17 +364,25 @@ def release(config: Config, protocols: Collected | None = None) -> Path:
     made = artifacts.read_manifest(member_path(config)) or {}
     about = released.protocols_made(paths.RELEASE, protocols, made.get("inputs", {}),
                                     fresh=artifacts.is_fresh(member_path(config), _training_inputs(config)))
-    released.write_results(paths.RELEASE, estimates, tables, history, splits, member_path(config))
+    unseen = estimates.flow
+    if together:
+        estimates = together.estimates
+        others = tables["world_totals"][tables["world_totals"]["peer"] != OWN]
+        tables["world_totals"] = pd.concat([world_totals(estimates.flow, {}), others], ignore_index=True)
+    released.write_results(paths.RELEASE, estimates, tables, history, splits, member_path(config), together)
     if "ablation" in tables:
         artifacts.write_text(paths.RELEASE / "ablation.json", json.dumps(everything, indent=1) + "\n")
     draw_release(paths.RELEASE / "figures", estimates, flow_cells(panel, splits, ("train", "validation", "held_out")),
-                 flow_cells(panel, splits), tables, history)
+                 flow_cells(panel, splits), tables, history, unseen)
     if protocols:
         write_protocols(paths.RELEASE, withheld)
     draw_protocols(paths.RELEASE / "figures", drawn(withheld, SOURCE_TITLES))
+    if more:
+        more(paths.RELEASE)
     facts = released.build_facts(estimates, tables, panel, float(made.get("training_seconds") or 0))
     released.write_facts(paths.RELEASE, facts)
-    file = released.write_manifest(paths.RELEASE, config, made.get("inputs", {}), protocols=about)
+    file = released.write_manifest(paths.RELEASE, config, made.get("inputs", {}), protocols=about,
+                                   ensemble=together.about if together else None)
     print(f"release: {paths.RELEASE.name} written in {time.perf_counter() - started:.1f} s", flush=True)
     return file
 

@@ -30,8 +30,9 @@ from .baselines.gravity import predict_gravity
 from .baselines.ipf import NotConvergedError
 from .config import Config
 from .errors import ArtifactError, ConfigError
-from .kept import TRAINING_CODE, configure, keep_estimates, keep_tables, run_alike, settings_of
+from .kept import configure, keep_estimates, keep_tables, run_alike, settings_of
 from .model import train as training
+from .panel.designs import BLIND_YEARS, blind_while_offices_speak, reporter_groups
 from .panel.splits import make_splits, observations_in
 from .panel.withhold import reporters_of, sources_of, withheld_observations, withhold
 from .results.estimates import open_estimates
@@ -44,11 +45,11 @@ from .results.validation import OWN
 from .territories import codes
 from .workers import run_side_by_side
 
-BLIND_YEARS, REPORTER_GROUPS, SHARE_OF_TERRITORIES = 3, 5, 1 / 3
+SHARE_OF_TERRITORIES = 1 / 3
 # OECD's counts by citizenship are UN DESA's, and UN DESA's of New Zealand are Stats NZ's.
 UNITED = ("undesa_imfsc", "oecd", "statsnz")
 TABLES = ("scores", "net_migration", "stocks")
-_REPORTER_STREAM, _TERRITORY_STREAM = 10, 11    # the split's seed serves draws of its own for corridors
+_TERRITORY_STREAM = 11    # the split's seed serves draws of its own for corridors
 MADE_BY = "humanflows protocols"
 _SCORING_CODE = ("protocols.py", "pipeline.py", "panel/withhold.py", "results", "baselines", "sources/published.py",
                  "sources/abel_cohen.py")
@@ -70,7 +71,7 @@ def list_protocols(config: Config, panel: xr.Dataset) -> list[Protocol]:
     found = [Protocol(f"fold-{k}", f"corridors of fold {k} held out", {"held_out_fold": k}) for k in folds]
     first = int(panel["year"].values[-min(BLIND_YEARS, panel.sizes["year"] - 1)])
     found.append(Protocol("blind", f"blind from {first}", withheld={"blind_from": first}))
-    if (spoken := _blind_while_offices_speak(panel)) not in (None, first):
+    if (spoken := blind_while_offices_speak(panel)) not in (None, first):
         found.append(Protocol("blind-offices", f"blind from {spoken}, the last years in which most offices report",
                               withheld={"blind_from": spoken}))
     groups = reporter_groups(reporters_of(panel), seed)
@@ -86,33 +87,6 @@ def list_protocols(config: Config, panel: xr.Dataset) -> list[Protocol]:
     found.append(Protocol("net-third", f"net migration of {len(third)} territories withheld",
                           withheld={"net_migration_of": tuple(third)}))
     return found
-
-
-def _blind_while_offices_speak(panel: xr.Dataset) -> int | None:
-    """First of the last ``BLIND_YEARS`` years that half of the offices still reach; None without offices."""
-    offices = reporters_of(panel)
-    if not offices:
-        return None
-    reporter = panel["witness_reporter"].values.astype(str)[panel["flow_witness"].values.astype(int)]
-    last = pd.Series(panel["year"].values[panel["flow_year"].values.astype(int)]).groupby(reporter).max()
-    return int(last.reindex(list(offices)).median()) - BLIND_YEARS + 1
-
-
-def reporter_groups(sizes: Mapping[str, int], seed: int) -> list[tuple[str, ...]]:
-    """Deal offices into ``REPORTER_GROUPS`` groups with about as many observations each.
-
-    Offices are dealt from the one with most observations down, each to the group that has least so far; the seed
-    decides between offices, and between groups, that are equal.
-    """
-    rng = np.random.default_rng([seed, _REPORTER_STREAM])
-    names = [sorted(sizes)[k] for k in rng.permutation(len(sizes))]
-    groups = [[] for _ in range(min(REPORTER_GROUPS, len(names)))]
-    total, luck = np.zeros(len(groups)), rng.permutation(len(groups))
-    for name in sorted(names, key=lambda n: -sizes[n]):
-        k = int(np.lexsort((luck, total))[0])
-        groups[k].append(name)
-        total[k] += sizes[name]
-    return [tuple(sorted(g)) for g in groups]
 
 
 def folder(profile: str) -> Path:
@@ -350,20 +324,7 @@ def read_collected(config: Config) -> Collected:
     return Collected(tables, {
         **{k: made[k] for k in ("made_by", "made_at", "profile", "seed", "versions")}, "protocols": made["inputs"],
         "panel": wanted["panel"], "settings": settings_of(config),
-        "training_code": artifacts.code_digest(*TRAINING_CODE), "scoring_code": wanted["code"]})
-
-
-def release(config: Config) -> Path:
-    """:func:`humanflows.pipeline.release`, with the tables of the protocols where they are there and fresh.
-
-    Where they are not it says so, and the release keeps what it has of them.
-    """
-    try:
-        collected = read_collected(config)
-    except ArtifactError as error:
-        print(f"release: no new tables of the validation protocols, earlier ones stay as they are. {error}", flush=True)
-        collected = None
-    return pipeline.release(config, collected)
+        "training_code": artifacts.code_digest(*training.TRAINING_CODE), "scoring_code": wanted["code"]})
 
 
 def summarise(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -24,9 +24,9 @@ def pipeline(monkeypatch):
         setattr(module, step, lambda config, step=step: called.setdefault(step, config) and f"artifacts/{step}")
     monkeypatch.setitem(sys.modules, "humanflows.pipeline", module)
     monkeypatch.setattr("humanflows.pipeline", module, raising=False)
-    above = types.ModuleType("humanflows.protocols")     # the release takes the protocols' tables along
+    above = types.ModuleType("humanflows.releasing")     # the release takes protocols and ensemble along
     above.release = module.release
-    monkeypatch.setitem(sys.modules, "humanflows.protocols", above)
+    monkeypatch.setitem(sys.modules, "humanflows.releasing", above)
     return called
 
 
@@ -42,9 +42,9 @@ def test_step_runs_with_its_profile_and_settings(pipeline, step):
 
 
 def test_pipeline_has_every_step_that_the_command_calls():
-    from humanflows import pipeline, protocols
+    from humanflows import pipeline, releasing
 
-    assert [s for s in STEPS if not callable(getattr(pipeline, s, None))] == [] and callable(protocols.release)
+    assert [s for s in STEPS if not callable(getattr(pipeline, s, None))] == [] and callable(releasing.release)
 
 
 @pytest.mark.parametrize(("words", "said"), [

@@ -263,6 +263,8 @@ def silence(panel, part: str) -> xr.Dataset:
     """The panel without one part."""
     if part == "reconstruction":
         return panel.drop_vars(["reconstruction", "method", "period"])
+    if part == "reconstruction of years outside":
+        return panel.assign_coords(period=panel.period + 100)
     if part == "other reconstructions":
         return panel.assign_coords(method=["abel_cohen|sd_drop_neg"])
     if part == "flows":
@@ -277,7 +279,8 @@ def silence(panel, part: str) -> xr.Dataset:
     return silent
 
 
-@pytest.mark.parametrize("part", ["reconstruction", "other reconstructions", "flows", "long series",
+@pytest.mark.parametrize("part", ["reconstruction", "other reconstructions",
+                                  "reconstruction of years outside", "flows", "long series",
                                   "national net migration", "newest revision"])
 def test_a_panel_may_lack_a_part(small_panel, corridors, part):
     panel = silence(small_panel, part)

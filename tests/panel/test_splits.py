@@ -113,7 +113,7 @@ def test_splits_depend_on_nothing_measured(panel):
     assert make_splits(panel, SplitConfig()).identical(make_splits(codes()[:8], SplitConfig()))
 
 
-@pytest.mark.parametrize("split", [SplitConfig(held_out_fold=0), SplitConfig(held_out_fold=6),
+@pytest.mark.parametrize("split", [SplitConfig(held_out_fold=-1), SplitConfig(held_out_fold=6),
                                    SplitConfig(validation_share=1.0), SplitConfig(validation_share=-0.1)])
 def test_impossible_splits_are_refused(split):
     with pytest.raises(ConfigError, match=r"split\."):

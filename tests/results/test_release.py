@@ -60,6 +60,37 @@ def test_compact_keeps_four_digits_and_drops_only_fractions_of_a_person(values):
     assert (release.compact(kept) == kept).all()
 
 
+def test_ends_are_rounded_outwards_and_hold_the_number(estimates, tmp_path):
+    rng, ends = np.random.default_rng(1), {}
+    for name in ("flow", "stock", "net_migration"):
+        rows = estimates[name][:1] if name == "stock" else estimates[name]
+        wide = np.abs(rows.values) * rng.uniform(0, 1, rows.shape) - (name == "flow") * 3
+        lower = rows.values - wide if name == "net_migration" else np.maximum(rows.values - wide, 0)
+        ends |= {f"{name}_lower": rows.copy(data=lower), f"{name}_upper": rows.copy(data=rows.values + wide)}
+    release.write_estimates_of(estimates, tmp_path / "bounded", xr.Dataset(ends))
+    release.write_manifest(tmp_path / "bounded", load_config("world"), {})
+    opened = release.open_release(tmp_path / "bounded")
+    for name in ("flow", "stock", "net_migration"):
+        lower, upper = (opened[f"{name}_{end}"].dropna("date_year") if name == "stock" else opened[f"{name}_{end}"]
+                        for end in ("lower", "upper"))
+        middle = opened[name].sel({d: lower[d] for d in lower.dims})
+        assert (lower <= middle).all() and (middle <= upper).all(), name
+        assert (lower <= ends[f"{name}_lower"] + 1e-3).all() or name == "net_migration"
+        wanted = np.maximum(ends[f"{name}_upper"].values, middle.values)
+        assert np.allclose(upper.transpose(*middle.dims), wanted, rtol=1.1e-2, atol=1e-3), name
+    assert np.isnan(opened.stock_lower.values[1:]).all()      # ends are known on some dates alone
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=30))
+def test_rounding_outwards_never_narrows(values):
+    values = np.array(values)
+    low, high = release.compact_end(values, upper=False), release.compact_end(values, upper=True)
+    slack = 1e-5 * np.abs(values) + 1e-30      # float32, and steps that are steps already
+    assert (low <= values + slack).all() and (high >= values - slack).all()
+    assert (high.astype(float) - low <= 0.011 * np.abs(values) + slack).all()
+    assert np.array_equal(release.compact_end(low, upper=False), low)
+
+
 def test_manifest_lists_every_file(released):
     listed = json.loads((released / "manifest.json").read_text())
     assert set(listed["files"]) == {"flows.nc", "stocks.nc", "net_migration.nc"}

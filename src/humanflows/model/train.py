@@ -20,10 +20,15 @@ from ..config import Config, TrainConfig
 from ..errors import ArtifactError
 from ..panel.features import build_features
 from ..panel.splits import training_observations
+from .compact import unpack
 from .histories import FEATURE_HIDDEN, learn_histories
 from .recursion import FlowModel, Trajectory
 from .witnesses import Witnesses, effect_penalty
 
+# What decides the weights that a training ends in.
+TRAINING_CODE = (*(f"model/{m}.py" for m in ("accounting", "balances", "courses", "histories", "network", "recursion",
+                                             "train", "witnesses")),
+                 "panel/features.py", "panel/harmonise.py", "panel/splits.py")
 SMALL = 100          # territories: below, a second thread costs more than it brings
 
 
@@ -118,7 +123,7 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
     fitted = [v for k, v in weights.items() if not k.startswith("model.cell.")]
     optimiser = torch.optim.Adam(fitted, lr=settings.learning_rate, betas=(0.9, 0.99), eps=1e-8)
     identity = artifacts.digest(config.as_dict(), content_digest(panel), content_digest(splits),
-                                artifacts.code_digest("model", "panel"))
+                                artifacts.code_digest(*TRAINING_CODE))
     state = _State(weights, optimiser, identity, settings.epochs // 2)
     threads = torch.get_num_threads()
     torch.set_num_threads(1 if model.n < SMALL else threads)
@@ -258,7 +263,7 @@ class _State:
 
 
 def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a safetensors file (no pickle is ever read).
+    """Tensors and metadata of a safetensors file, packed or not (no pickle is ever read).
 
     Raises
     ------
@@ -271,20 +276,22 @@ def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(file, framework="pt") as handle:
             about = handle.metadata() or {}
-        return load_file(file), about
+        tensors = load_file(file)
+        return (unpack(tensors, about, file) if "packed" in about else tensors), about
     except SafetensorError as error:
         raise ArtifactError(file, f"not a readable safetensors file ({error})", "delete it and train again") from error
 
 
 def save_member(member: Member, file: Path, config: Config) -> Path:
     """Weights of model and witnesses as float32 safetensors, and where it learned from reports; the configuration in
-    the metadata."""
+    the metadata, and how long it took, where that is known."""
     tensors = {f"{part}.{k}": v.detach().cpu().contiguous() for part in ("model", "witnesses")
                for k, v in getattr(member, part).named_parameters()}
     tensors["reported"] = member.model.reported_in.nonzero().squeeze(1).int().cpu()
     with artifacts.atomic(file) as temporary:
-        save_file(tensors, temporary, metadata={"config": json.dumps(config.as_dict()),
-                                                "seconds": f"{member.seconds:.1f}"})
+        save_file(tensors, temporary, metadata={
+            "config": json.dumps(config.as_dict()),
+            **({"seconds": f"{member.seconds:.1f}"} if np.isfinite(member.seconds) else {})})
     return Path(file)
 
 

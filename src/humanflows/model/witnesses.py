@@ -16,6 +16,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from ..config import LossConfig
+from ..panel.draws import drawn_biases, drawn_weights
 from ..schema import OWN_RECONSTRUCTION
 from .courses import novelty, novelty_of_courses
 from .recursion import AFFINITY_START, ONWARD_START, FlowModel, Trajectory
@@ -56,7 +57,7 @@ class Witnesses(nn.Module):
 
     Parameters
     ----------
-    panel : the panel.
+    panel : the panel; a member's draw of weights and biases (``panel.draws``) counts where the panel holds one.
     mask : [observation] bool, the observations to learn from (``splits.training_observations``).
     corridors : [origin, destination] bool, corridors whose reconstructions may be learned from.
     """
@@ -71,6 +72,7 @@ class Witnesses(nn.Module):
         ridge = np.where(panel.witness_criterion.values == "residence", 1.0, PROXY_RIDGE).astype(np.float32)
         self._keep(witness_ridge=ridge, collection_ridge=np.array(
             [1.0 if c.endswith("residence") else PROXY_RIDGE for c in self.collections], np.float32))
+        self._anchors(panel)
         self._observations(panel, mask)
         self._censored(panel, mask, corridors)
         self._stocks(panel)
@@ -80,6 +82,14 @@ class Witnesses(nn.Module):
     def _keep(self, **arrays):
         for name, value in arrays.items():
             self.register_buffer(name, torch.as_tensor(np.ascontiguousarray(value)), persistent=False)
+
+    def _anchors(self, panel) -> None:
+        """The biases that a member's are shrunk towards, where it drew any: none otherwise."""
+        drawn = drawn_biases(panel)
+        self.has_anchors = drawn is not None
+        if self.has_anchors:
+            _, first = np.unique(self.collection_of, return_index=True)
+            self._keep(log_bias_anchor=drawn[0], collection_bias_anchor=drawn[1][first])
 
     def _observations(self, panel, mask) -> None:
         n, years = panel.sizes["origin"], panel.sizes["year"]
@@ -107,6 +117,9 @@ class Witnesses(nn.Module):
         change = np.log1p(persons) - mean_log[series]
         change_spread = np.average(change**2, weights=change_weight) if moving.any() else 1.0
         weight = (share / np.maximum(size, 1))[collection]
+        drawn = drawn_weights(panel, w, o, d)
+        if drawn is not None:    # beside stocks and net migration, reports weigh as much as they do undrawn
+            weight = weight * drawn * (weight.sum() / max((weight * drawn).sum(), 1e-12))
         # what one witness says in a year of all corridors of one place: the level, which log errors leave too low
         place = np.where(side == "emigration", o, d)
         _, office_year = np.unique((w * n + place) * years + y, return_inverse=True)
@@ -151,6 +164,11 @@ class Witnesses(nn.Module):
             self._keep(censored_position=np.concatenate(position), censored_witness=witness,
                        censored_collection=self.collection_of[witness],
                        censored_log=np.log1p(np.concatenate(limit)).astype(np.float32))
+            o, d = np.divmod(np.concatenate(position) % (n * n), n)
+            drawn = drawn_weights(panel, witness, o, d)
+            self.has_censored_weight = drawn is not None
+            if self.has_censored_weight:
+                self._keep(censored_weight=(drawn / max(drawn.sum(), 1e-12)).astype(np.float32))
 
     def _stocks(self, panel):
         """Levels of every revision at mid-year, and differences within a revision between successive figures."""
@@ -200,6 +218,9 @@ class Witnesses(nn.Module):
         self.periods = [int(s) for s in start[whole]]
         values = values[whole][:, corridors]
         known = np.isfinite(values)
+        self.has_reconstruction = bool(known.any())    # false where no period lies inside the panel's years
+        if not self.has_reconstruction:
+            return
         self._keep(corridor_flat=np.flatnonzero(corridors), reconstruction_known=np.flatnonzero(known),
                    reconstruction_root=np.sqrt(values[known]), reconstruction_log=np.log1p(values[known]))
         self.reconstruction_spread = (float(self.reconstruction_root.var()), float(self.reconstruction_log.var()))
@@ -226,7 +247,7 @@ class Witnesses(nn.Module):
             spread = torch.sqrt(torch.exp(2 * self.log_spread).index_select(0, self.censored_witness)
                                 + 1 / (1 + censored.detach()))
             below = torch.special.log_ndtr((self.censored_log - torch.log1p(censored)) / spread)
-            terms["censored"] = -below.mean()
+            terms["censored"] = -(below @ self.censored_weight if self.has_censored_weight else below.mean())
         middle = (0.5 * (run.stock[1:] + run.stock[:-1])).reshape(-1)
         stock = middle.index_select(0, self.stock_position)
         terms["stock"] = 0.5 * (((torch.sqrt(stock + 0.1) - self.stock_root) ** 2).mean() / self.stock_spread[0]
@@ -288,8 +309,11 @@ class Witnesses(nn.Module):
         return self.config.bias_ridge * self._bias_term() + SPREAD_RIDGE * spread
 
     def _bias_term(self) -> Tensor:
-        return (self.collection_ridge * self.collection_bias**2).sum() \
-            + 5 * (self.witness_ridge * self.log_bias**2).sum() / max(len(self.log_bias), 1)
+        collection, witness = self.collection_bias, self.log_bias
+        if self.has_anchors:
+            collection, witness = collection - self.collection_bias_anchor, witness - self.log_bias_anchor
+        return (self.collection_ridge * collection**2).sum() \
+            + 5 * (self.witness_ridge * witness**2).sum() / max(len(witness), 1)
 
     def _reconstruction_term(self, run):
         flow = run.flow.reshape(len(run.flow), -1)[:, self.corridor_flat]

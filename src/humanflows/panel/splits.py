@@ -59,7 +59,7 @@ def make_splits(panel_or_codes: xr.Dataset | Sequence[str], split: SplitConfig) 
     Parameters
     ----------
     panel_or_codes : the panel (only its ``origin`` coordinate is read) or the territory codes in the panel's order.
-    split : folds, the held-out fold (1-based), the share of the other corridors for validation, the seed.
+    split : folds, the held-out fold (1-based; 0: none), the share of the other corridors for validation, the seed.
 
     Returns
     -------
@@ -74,16 +74,17 @@ def make_splits(panel_or_codes: xr.Dataset | Sequence[str], split: SplitConfig) 
         When a territory is named twice.
     """
     codes = _codes(panel_or_codes)
-    if not 1 <= split.held_out_fold <= split.folds:
+    if not 0 <= split.held_out_fold <= split.folds:
         raise ConfigError("splits", f"held-out fold {split.held_out_fold} of {split.folds} folds",
-                          "folds are counted from 1", "split.held_out_fold")
+                          "folds are counted from 1; 0 holds out none", "split.held_out_fold")
     if not 0 <= split.validation_share < 1:
         raise ConfigError("splits", f"validation share {split.validation_share}",
                           "use a share from 0 to below 1", "split.validation_share")
     fold = corridor_folds(len(codes), split.folds, split.seed)
-    held_out = fold == split.held_out_fold
+    held_out = (fold == split.held_out_fold) & (fold > 0)
     rest = np.flatnonzero(((fold > 0) & ~held_out).ravel())
-    drawn = np.random.default_rng([split.seed, _VALIDATION_STREAM]).permutation(rest)
+    stream = [split.seed, _VALIDATION_STREAM, *([split.validation_draw] if split.validation_draw else [])]
+    drawn = np.random.default_rng(stream).permutation(rest)
     validation = np.zeros(fold.size, dtype=bool)
     validation[drawn[:round(split.validation_share * len(rest))]] = True
     validation = validation.reshape(fold.shape)

@@ -38,6 +38,7 @@ from .recovery import (
     plot_invisible,
     plot_reporters,
 )
+from .speed import plot_scaling
 from .style import (
     DATA,
     DIVERGING,
@@ -65,7 +66,8 @@ __all__ = [
     "plot_features", "plot_five_year_scores", "plot_flow_tables", "plot_held_out_scatter", "plot_invisible",
     "plot_kinds_of_moves", "plot_method_totals", "plot_net_migration_map", "plot_other_side",
     "plot_protocol_differences", "plot_provenance_matrix",
-    "plot_region_circle", "plot_region_net", "plot_reporters", "plot_residuals", "plot_score_table", "plot_shocks",
-    "plot_stock_fit", "plot_title_figure", "plot_total_flow", "plot_training", "plot_true_vs_estimated",
+    "plot_region_circle", "plot_region_net", "plot_reporters", "plot_residuals", "plot_scaling",
+    "plot_score_table", "plot_shocks", "plot_stock_fit", "plot_title_figure", "plot_total_flow", "plot_training",
+    "plot_true_vs_estimated",
     "plot_undercount", "plot_worst_corridors", "region_colours", "save", "use_style",
 ]

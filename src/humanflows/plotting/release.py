@@ -40,7 +40,8 @@ OWN = "humanflows"
 
 
 def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, held_out: pd.DataFrame,
-                 tables: Mapping[str, pd.DataFrame], history: pd.DataFrame) -> list[Path]:
+                 tables: Mapping[str, pd.DataFrame], history: pd.DataFrame,
+                 unseen: xr.DataArray | None = None) -> list[Path]:
     """Draw every stored figure.
 
     Parameters
@@ -53,6 +54,7 @@ def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, hel
         ``residuals``, ``error_components``, ``shocks``, ``shock_scores``); those of them that have no row make no
         figure. ``ablation`` may be absent.
     history : losses by epoch.
+    unseen : flows by a member that did not see what was held out; those of the estimates by default.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, hel
     keep("corridors", figure)
     figure, axes = plt.subplots(1, 2, figsize=(11, 5.2))
     for ax, side in zip(axes, ("immigration", "emigration")):
-        _scatter(estimates.flow, held_out, side, ax)
+        _scatter(estimates.flow if unseen is None else unseen, held_out, side, ax)
     keep("held_out_scatter", figure)
     figure, ax = plt.subplots(figsize=(10, 5.5))
     plot_score_table(tables["scores"], ax=ax)

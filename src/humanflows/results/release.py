@@ -4,7 +4,8 @@ Flows, stocks and net migration, the weights, the score tables, what the twelve 
 need source files as the run drew them, and the facts that prose may quote. Nothing in here is anybody else's table.
 """
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,25 @@ from .estimates import net_migration_of
 from .protocol_tables import Collected, file_name
 
 LICENCE = "CC BY 4.0"
+FORMAT = 1          # of the release's files; raised when a reader of older ones would misread them
 TABLES = ("scores", "net_migration_scores", "stock_scores", "world_totals", "five_year_scores", "five_year_totals",
           "witnesses", *ERROR_TABLES)
+ENSEMBLE_TABLES = ("coverage", "interval_variants", "sums", "ensemble_scores")
 SMALLEST = 0.5      # persons; a flow or stock below half a person is stored as zero
 DIGITS = 4          # significant digits of a stored number; its uncertainty is far larger
+END_DIGITS = 3      # of the ends of intervals, which are rounded outwards
+MEMBERS = "members"     # folder of the ensemble's packed weights
+
+
+@dataclass(frozen=True)
+class Together:
+    """What an ensemble brings to a release."""
+
+    estimates: xr.Dataset                       # mean of its members
+    bounds: xr.Dataset                          # ends of 95% intervals, see ``write_estimates_of``
+    tables: Mapping[str, pd.DataFrame]          # by name, those of ``ENSEMBLE_TABLES``
+    pack: Callable[[Path], Iterable[Path]]      # writes the members' packed weights into a folder
+    about: Mapping                              # for the manifest: members, and what made them
 
 
 def release_file(which: str, folder: Path | None = None) -> Path:
@@ -60,22 +76,57 @@ def open_release(folder: Path | None = None) -> xr.Dataset:
 
 def compact(values: np.ndarray) -> np.ndarray:
     """Round to ``DIGITS`` significant digits and drop what is smaller than ``SMALLEST``; float32."""
-    values = np.where(values < SMALLEST, 0.0, values).astype(np.float64)
-    with np.errstate(divide="ignore"):
-        place = np.where(values > 0, np.floor(np.log10(np.maximum(values, 1e-30))), 0)
-    factor = 10.0 ** (DIGITS - 1 - place)
-    return (np.round(values * factor) / factor).astype(np.float32)
+    return _rounded(np.where(values < SMALLEST, 0.0, values), DIGITS, np.round)
 
 
-def write_estimates_of(estimates: xr.Dataset, folder: Path) -> None:
-    """Write flows, stocks and net migration; net migration is taken from the flows as stored, so it sums to zero."""
+def compact_end(values: np.ndarray, *, upper: bool) -> np.ndarray:
+    """Round ends of intervals outwards, to ``END_DIGITS`` significant digits; float32. Signs are kept."""
+    return _rounded(values, END_DIGITS, np.ceil if upper else np.floor)
+
+
+def _rounded(values: np.ndarray, digits: int, how) -> np.ndarray:
+    values = np.asarray(values, dtype=np.float64)
+    size = np.abs(values)
+    place = np.where(size > 0, np.floor(np.log10(np.maximum(size, 1e-30))), 0)
+    factor = 10.0 ** (digits - 1 - place)
+    # what is a step already stays one, though float32 holds it to seven digits only
+    return (how(np.round(values * factor, 3)) / factor).astype(np.float32)
+
+
+def write_estimates_of(estimates: xr.Dataset, folder: Path, bounds: xr.Dataset | None = None) -> None:
+    """Write flows, stocks and net migration; net migration is taken from the flows as stored, so it sums to zero.
+
+    Parameters
+    ----------
+    estimates : ``flow, stock, net_migration``, see ``results.estimates``.
+    folder : of the release.
+    bounds : ends of 95% intervals, ``flow_lower, flow_upper, stock_lower, …``, on some or all years of the estimates,
+        and ``flow_seen``, what was seen of each corridor and year; those that there are.
+    """
     about = {"licence": LICENCE, "creator": "humanflows", "method": "factorised recurrent stock-flow network after "
              "Gaskin & Abel (2026)", "precision": f"{DIGITS} significant digits, zero below {SMALLEST} persons"}
     flow = estimates.flow.copy(data=compact(estimates.flow.values))
     stock = estimates.stock.copy(data=compact(estimates.stock.values))
     net = estimates.net_migration.copy(data=net_migration_of(flow.values))
     for which, array in (("flows.nc", flow), ("stocks.nc", stock), ("net_migration.nc", net)):
-        artifacts.write_netcdf(array.to_dataset().assign_attrs(about), folder / which, compress=9)
+        parts = {array.name: array, **_ends(array, bounds)}
+        artifacts.write_netcdf(xr.Dataset(parts).assign_attrs(about), folder / which, compress=9)
+
+
+def _ends(array: xr.DataArray, bounds: xr.Dataset | None) -> dict[str, xr.DataArray]:
+    """The ends of an array's intervals, rounded outwards, never inside of the number itself."""
+    out = {}
+    for end, upper in (("lower", False), ("upper", True)):
+        if bounds is not None and (name := f"{array.name}_{end}") in bounds:
+            given = bounds[name].transpose(*array.dims)
+            middle = array.sel({d: given[d] for d in array.dims}).values
+            values = compact_end(given.values, upper=upper)
+            values = np.maximum(values, middle) if upper else np.minimum(values, middle)
+            about = {"units": "persons", "long_name": f"{end} end of the 95% interval of {array.name}"}
+            out[name] = given.copy(data=values.astype(np.float32)).assign_attrs(about)
+    if bounds is not None and (name := f"{array.name}_seen") in bounds:
+        out[name] = bounds[name]
+    return out
 
 
 def protocols_made(folder: Path, collected: Collected | None, inputs: Mapping, *, fresh: bool) -> dict | None:
@@ -104,11 +155,16 @@ def protocols_made(folder: Path, collected: Collected | None, inputs: Mapping, *
     return {**entry, "of_this_release": same and bool(entry.get("of_this_release"))}
 
 
-def write_manifest(folder: Path, config: Config, inputs: dict, *, protocols: dict | None = None) -> Path:
-    """List every file of the release with its sha256, and what made them; ``protocols`` as :func:`protocols_made`."""
+def write_manifest(folder: Path, config: Config, inputs: dict, *, protocols: dict | None = None,
+                   ensemble: Mapping | None = None) -> Path:
+    """List every file of the release with its sha256, and what made them.
+
+    ``protocols`` as :func:`protocols_made`; ``ensemble`` as :class:`Together` has it.
+    """
     files = {str(f.relative_to(folder)): artifacts.sha256(f) for f in sorted(folder.rglob("*"))
              if f.is_file() and f.name != "manifest.json" and not f.name.startswith(".")}
-    about = {"profile": config.profile, "seed": config.seed, "licence": LICENCE, "inputs": inputs,
+    about = {"format": FORMAT, "profile": config.profile, "seed": config.seed, "licence": LICENCE, "inputs": inputs,
+             **({"ensemble": dict(ensemble)} if ensemble else {}),
              **({"protocols": protocols} if protocols else {}), "files": files,
              "bytes": sum((folder / f).stat().st_size for f in files)}
     return artifacts.write_text(folder / "manifest.json", json.dumps(about, indent=1) + "\n")
@@ -140,9 +196,16 @@ def build_facts(estimates: xr.Dataset, tables: dict[str, pd.DataFrame], panel: x
 
 
 def write_results(folder: Path, estimates: xr.Dataset, tables: dict[str, pd.DataFrame], history: pd.DataFrame,
-                  splits: xr.Dataset, weights: Path) -> None:
-    """Fill a release folder with estimates, tables, weights and the list of corridors that were held out."""
-    write_estimates_of(estimates, folder)
+                  splits: xr.Dataset, weights: Path, together: Together | None = None) -> None:
+    """Fill a release folder with estimates, tables, weights and the list of corridors that were held out.
+
+    With an ensemble ``estimates`` are its mean, and get its intervals; ``weights``, of the member that the tables of
+    scores speak of, lie beside those of the ensemble's members.
+    """
+    write_estimates_of(estimates, folder, together.bounds if together else None)
+    if together:
+        together.pack(folder / MEMBERS)
+        tables = {**tables, **together.tables}
     for which, table in {**tables, "history": history}.items():
         artifacts.write_text(folder / f"{which}.csv", table.to_csv(index=False, float_format="%.6g"))
     artifacts.write_bytes(folder / "member.safetensors", Path(weights).read_bytes())

@@ -1,0 +1,122 @@
+"""The estimates as a user of pandas meets them: questions in codes or names, answers as data frames."""
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import grades
+from .answers import Answers, Columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Years = int | str | slice | Iterable[int] | None
+
+
+class Estimates:
+    """Released estimates of migration flows, stocks and net migration.
+
+    Territories are given by ISO 3166-1 code or English name. Years are ``2015``, ``"2010-2015"``,
+    ``slice(2010, 2015)`` (ranges hold both ends), a list, or None for all. Numbers are persons; a flow or stock below
+    half a person is zero.
+
+    Parameters
+    ----------
+    folder : a release or package; ``data/release`` by default. See :func:`humanflows.dataset.open_estimates`.
+
+    Raises
+    ------
+    UnknownTerritoryError
+        (all methods) naming the nearest territories.
+    YearRangeError
+        (all methods) for years that are not there, or a range that ends before it begins.
+    ArtifactError
+        (all methods) when a file is missing, damaged, or not the version that the release lists.
+    """
+
+    def __init__(self, folder: Path | str | None = None):
+        self._answers = Answers(folder)
+
+    def __repr__(self) -> str:
+        a = self._answers
+        return f"<Estimates of {len(a.codes)} territories, {a.years[0]}–{a.years[-1]}, from {a.store.folder}>"
+
+    @property
+    def years(self) -> list[int]:
+        """Calendar years of the flows."""
+        return list(self._answers.years)
+
+    @property
+    def codes(self) -> list[str]:
+        """Alpha-3 codes of the territories."""
+        return list(self._answers.codes)
+
+    @property
+    def folder(self) -> Path:
+        """Where the files lie."""
+        return self._answers.store.folder
+
+    @property
+    def grade_rule(self) -> str:
+        """The rule by which estimates are graded, in words."""
+        return grades.rule(intervals=self._answers.intervals, members=self._answers.store.has("flow_spread"))
+
+    def flow(self, origin: str, destination: str, years: Years = None) -> "pd.DataFrame":
+        """People who moved from one territory to another.
+
+        Returns
+        -------
+        DataFrame, a row per year: ``year, origin, destination, flow``; ``flow_lower, flow_upper`` (95%) where the
+        release has intervals; ``basis`` (observed, interpolated, extrapolated, platform, modelled), ``sources`` that
+        spoke in this year, and ``grade`` A to E where it says who spoke.
+        """
+        return _frame(self._answers.flow(origin, destination, years))
+
+    def top(self, side: str, place: str, year: int | str, number: int = 10) -> "pd.DataFrame":
+        """Largest flows into (``"inflow"``) or out of (``"outflow"``) a territory in one year, largest first.
+
+        Returns
+        -------
+        DataFrame as of :meth:`flow`, with the other territory's ``name`` and the ``share`` of all that flow in or out.
+        """
+        return _frame(self._answers.top(side, place, year, number))
+
+    def net(self, place: str, years: Years = None) -> "pd.DataFrame":
+        """Inflow, outflow and net migration.
+
+        Returns
+        -------
+        DataFrame, a row per year: ``year, territory, inflow, outflow, net_migration``, and ``net_migration_lower,
+        net_migration_upper`` (95%) where the release has intervals.
+        """
+        return _frame(self._answers.net(place, years))
+
+    def stock(self, birthplace: str | None = None, residence: str | None = None, years: Years = None) -> "pd.DataFrame":
+        """People by birthplace and residence on 1 January of the years, natives among them.
+
+        Without one of the two, all of it are listed that have anybody.
+
+        Returns
+        -------
+        DataFrame: ``date, birthplace, residence, stock``, and ``stock_lower, stock_upper`` (95%) where the release has
+        intervals; they are missing on dates for which it has none.
+        """
+        return _frame(self._answers.stock(birthplace, residence, years))
+
+    def by_birthplace(self, origin: str | None = None, destination: str | None = None, birthplace: str | None = None,
+                      years: Years = None) -> "pd.DataFrame":
+        """Flows by birthplace: of a corridor, or all out of an origin, into a destination, or of those born somewhere.
+
+        Only the slice that is asked for is worked out. Flows below half a person are left out, so that sums may be a
+        little less than :meth:`flow`.
+
+        Returns
+        -------
+        DataFrame, by year and size: ``year, birthplace, origin, destination, flow``.
+        """
+        return _frame(self._answers.by_birthplace(origin, destination, birthplace, years))
+
+
+def _frame(columns: Columns) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame(columns)

@@ -1,0 +1,485 @@
+"""The ensemble: many members, each of its own seed, draw of the panel and held-out corridors, on any number of workers.
+
+What differs between members is drawn by :mod:`humanflows.panel.draws`. There are ensembles of three designs
+(:mod:`humanflows.panel.designs`): estimates rest on members that saw the whole panel, intervals are calibrated on what
+others say of corridors, offices and years that they never saw (cross-fitting, as in CV+ [1]_).
+
+Members are tasks of Dask. By default it starts worker processes on this machine; with the address of a scheduler they
+run wherever its workers are. A member is a pure function of the panel, the configuration and its number: on machines of
+one kind, with one number of threads, it ends in the same bytes wherever and however often it was interrupted. It keeps
+a checkpoint in its folder; when a worker dies, Dask gives the member to another one, which goes on from there.
+
+Workers on other machines read the panel, and write members, under the same paths as here (a shared file system). Where
+they cannot, ``ship`` sends them the panel's bytes and brings the member's files back; a member whose worker dies then
+begins anew, because its checkpoint died with the worker.
+
+References
+----------
+.. [1] Barber, Candès, Ramdas & Tibshirani (2021), Predictive inference with the jackknife+, Annals of Statistics 49,
+   486–507.
+"""
+import socket
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+import xarray as xr
+from dask import delayed
+from tqdm import tqdm
+
+from . import artifacts, paths, pipeline
+from .config import Config, EnsembleConfig
+from .errors import ArtifactError, ConfigError
+from .kept import configure, fit_or_go_on, settings_of
+from .model import stacked
+from .model import train as training
+from .panel.designs import hidden_observations, member_config, shown_to
+from .panel.draws import draw_panel
+from .panel.splits import make_splits
+from .results.estimates import write_estimates
+
+MADE_BY = "humanflows ensemble"
+WEIGHTS, HISTORY, ESTIMATES, CHECKPOINT = ("weights.safetensors", "history.csv", "estimates.nc",
+                                           "checkpoint.safetensors")
+FILES = (WEIGHTS, HISTORY, ESTIMATES)
+_DRAWN_CODE = (*training.TRAINING_CODE, "panel/draws.py", "panel/designs.py", "panel/withhold.py")
+_CODE = (*_DRAWN_CODE, "ensemble.py", "kept.py", "results/estimates.py")
+_PATIENCE = 60      # seconds to wait for a scheduler, and for the first of its workers
+_READING = threading.Lock()
+_ALONE = threading.Lock()   # torch's seed belongs to a process: a worker with several threads trains one at a time
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to make one member."""
+
+    number: int
+    config: Config      # of the member, see member_config
+    panel: Path
+    panel_sha256: str
+    target: Path        # folder of the member's files
+    threads: int
+    code: str           # digest: a worker must run the same
+
+
+def folder(profile: str, design: str = "whole") -> Path:
+    """Where the members of a profile's ensemble lie."""
+    return paths.artifacts(profile) / "ensemble" / design
+
+
+def member_folder(profile: str, number: int, design: str = "whole") -> Path:
+    """Where the files of one member lie: ``FILES``, and its checkpoint while it trains."""
+    return folder(profile, design) / f"member-{number:02}"
+
+
+def member_panel(panel: xr.Dataset, config: Config) -> xr.Dataset:
+    """The panel that the member of this configuration (see ``member_config``) learns from and is run on."""
+    return draw_panel(shown_to(panel, config), config.ensemble, config.seed)
+
+
+def load_member(profile: str, number: int, panel: xr.Dataset, config: Config) -> training.Member:
+    """A member as it was trained, on the panel that it drew.
+
+    Parameters
+    ----------
+    panel : of the profile, undrawn.
+    config : of the ensemble, not of the member.
+    """
+    own = member_config(config, number)
+    return training.load_member(member_folder(profile, number, own.ensemble.design) / WEIGHTS, member_panel(panel, own),
+                                make_splits(panel, own.split), own)
+
+
+def keep_member(panel: xr.Dataset, config: Config, target: Path) -> bool:
+    """Train one member and run it, unless that was done; an interrupted training goes on from its checkpoint.
+
+    Parameters
+    ----------
+    panel : of the profile, undrawn.
+    config : of the member, see ``member_config``.
+    target : folder for ``FILES``, each written as a whole; beside weights and estimates lie their manifests.
+
+    Returns
+    -------
+    bool: whether anything was made.
+    """
+    weights, estimates, checkpoint = target / WEIGHTS, target / ESTIMATES, target / CHECKPOINT
+    splits, drawn, made = make_splits(panel, config.split), None, False
+    inputs = _inputs(panel, splits, config)
+    if not _has_weights(target, inputs):
+        drawn, made = member_panel(panel, config), True
+        store_member(fit_or_go_on(drawn, splits, config, checkpoint), panel, config, target)
+        checkpoint.unlink(missing_ok=True)
+    inputs = {**inputs, "weights": artifacts.sha256(weights)}
+    if not artifacts.is_fresh(estimates, inputs):
+        started, made = time.perf_counter(), True
+        drawn = member_panel(panel, config) if drawn is None else drawn
+        run = training.predict(training.load_member(weights, drawn, splits, config))
+        write_estimates(run.flow.numpy(), run.stock.numpy(), None, panel["year"].values.tolist(),
+                        panel["origin"].values.astype(str).tolist(), estimates)
+        artifacts.write_manifest(estimates, inputs=inputs, seconds=round(time.perf_counter() - started, 1),
+                                 **_about(config))
+    return made
+
+
+def keep_members(panel: xr.Dataset, configs: Sequence[Config], targets: Sequence[Path]) -> list[bool]:
+    """``keep_member`` of several members; those whose weights are not there are trained together (model/stacked.py).
+
+    Parameters
+    ----------
+    panel : of the profile, undrawn.
+    configs, targets : of each member, as for ``keep_member``.
+
+    Returns
+    -------
+    list of bool: whether anything of each member was made.
+    """
+    splits = [make_splits(panel, c.split) for c in configs]
+    due = [k for k, (c, s, t) in enumerate(zip(configs, splits, targets))
+           if not _has_weights(t, _inputs(panel, s, c))]
+    if len(due) > 1:
+        checkpoints = [targets[k] / CHECKPOINT for k in due]
+        drawn = [member_panel(panel, configs[k]) for k in due]
+        for k, member in zip(due, _fit_together(drawn, [splits[k] for k in due], [configs[k] for k in due],
+                                                checkpoints)):
+            store_member(member, panel, configs[k], targets[k], stacked_with=len(due))
+            (targets[k] / CHECKPOINT).unlink(missing_ok=True)
+    made = [keep_member(panel, c, t) for c, t in zip(configs, targets)]
+    return [m or k in due for k, m in enumerate(made)]
+
+
+def _fit_together(panels, splits, configs, checkpoints: list[Path]) -> list[training.Member]:
+    """Members from their checkpoints; anew those whose checkpoint is damaged or of another training."""
+    while True:
+        try:
+            return stacked.fit_members(panels, splits, configs, checkpoints, progress=False)
+        except ArtifactError as error:
+            if not (wrong := [f for f in checkpoints if str(f) == error.file and f.is_file()]):
+                raise
+            wrong[0].unlink()
+
+
+def _has_weights(target: Path, inputs: dict) -> bool:
+    return artifacts.is_fresh(target / WEIGHTS, inputs) and _is_whole(target, HISTORY)
+
+
+def store_member(member: training.Member, panel: xr.Dataset, config: Config, target: Path, *,
+                 stacked_with: int = 1) -> Path:
+    """Weights and history of a member that was trained, wherever that was; ``keep_member`` then makes its estimates.
+
+    Parameters
+    ----------
+    member : trained on ``member_panel(panel, config)`` and the splits of ``config``.
+    panel, config, target : as for ``keep_member``.
+    stacked_with : members that were trained at once, for the manifest; rounding depends on it.
+    """
+    weights = target / WEIGHTS
+    artifacts.write_text(target / HISTORY, member.history.to_csv(index=False))
+    # How long it took lies in the manifest: the weights are the same bytes however often they were interrupted.
+    training.save_member(replace(member, seconds=float("nan")), weights, config)
+    artifacts.write_manifest(weights, inputs=_inputs(panel, make_splits(panel, config.split), config),
+                             seconds=round(member.seconds, 1), epochs=len(member.history),
+                             files={HISTORY: artifacts.sha256(target / HISTORY)}, stacked_with=stacked_with,
+                             **_about(config))
+    return weights
+
+
+def _about(config: Config) -> dict:
+    return {"made_by": MADE_BY, "device": training.choose_device(config.train.device).type, "profile": config.profile,
+            "seed": config.seed, "design": config.ensemble.design, "held_out_fold": config.split.held_out_fold,
+            "without_group": config.ensemble.without_group, "threads": torch.get_num_threads()}
+
+
+def _inputs(panel: xr.Dataset, splits: xr.Dataset, config: Config) -> dict:
+    draws = {k: v for k, v in asdict(config.ensemble).items() if not k.endswith("members")}
+    return {"panel": training.content_digest(panel), "splits": training.content_digest(splits), "draws": draws,
+            "settings": settings_of(config), "code": artifacts.code_digest(*_DRAWN_CODE)}
+
+
+def _is_whole(target: Path, name: str) -> bool:
+    """Whether a file without a manifest of its own is the one that the weights' manifest names."""
+    made, file = artifacts.read_manifest(target / WEIGHTS) or {}, target / name
+    return file.is_file() and made.get("files", {}).get(name) == artifacts.sha256(file)
+
+
+def make_member(job: Job, panel: bytes | None = None) -> dict:
+    """``make_members`` of one."""
+    return make_members([job], panel)[0]
+
+
+def make_members(jobs: Sequence[Job], panel: bytes | None = None) -> list[dict]:
+    """What a worker does: make members where it is, or with the panel's bytes in a folder of its own; several at once.
+
+    Parameters
+    ----------
+    jobs : of one ensemble.
+    panel : content of the panel's file, where the worker cannot read it.
+
+    Returns
+    -------
+    list of dict: ``number, host, device, seconds, made``; and ``files``, by name their bytes, when the panel was sent.
+    Of members that were made together ``seconds`` are those of all.
+
+    Raises
+    ------
+    ArtifactError
+        When the worker lacks the panel, has another one, or runs other code.
+    """
+    host, started, job = socket.gethostname(), time.perf_counter(), jobs[0]
+    if artifacts.code_digest(*_CODE) != job.code:
+        raise ArtifactError(host, "the worker runs another version of humanflows", "install the same one there")
+    with _ALONE, TemporaryDirectory(prefix="humanflows-") if panel else _nothing() as own:
+        torch.set_num_threads(job.threads)
+        file = Path(own) / "panel.nc" if own else job.panel
+        targets = [Path(own) / str(j.number) if own else j.target for j in jobs]
+        if panel:
+            file.write_bytes(panel)
+        if not file.is_file():
+            raise ArtifactError(file, f"worker {host} has no such file", "give it the same file system (the folder "
+                                "HUMANFLOWS_BUILD), or send the panel along with --ship")
+        if artifacts.sha256(file) != job.panel_sha256:
+            raise ArtifactError(file, f"worker {host} has another panel here", "copy this machine's panel there, or "
+                                "send it along with --ship")
+        made = keep_members(xr.load_dataset(file, engine="netcdf4"), [j.config for j in jobs], targets)
+        return [{"number": j.number, "host": host, "made": m, "seconds": time.perf_counter() - started,
+                 "device": training.choose_device(j.config.train.device).type,
+                 "files": {f.name: f.read_bytes() for name in FILES
+                           for f in (target / name, artifacts.manifest_path(target / name)) if f.is_file()}
+                 if panel else {}} for j, m, target in zip(jobs, made, targets)]
+
+
+@contextmanager
+def _nothing():
+    yield None
+
+
+def number_of_members(config: Config) -> int:
+    """How many members the ensemble of a configuration has; of the blind ones there are fewer."""
+    return config.ensemble.blind_members if config.ensemble.design == "blind" else config.ensemble.members
+
+
+def list_members(config: Config, only: Iterable[int] | None = None) -> list[int]:
+    """Numbers of members, all or those asked for, from 1.
+
+    Raises
+    ------
+    ConfigError
+        For a number that no member has.
+    """
+    every = range(1, number_of_members(config) + 1)
+    if unknown := [k for k in only or () if k not in every]:
+        raise ConfigError("--only", f"there is no member {unknown[0]}", f"members are 1 to {len(every)}", key="only")
+    return [k for k in every if not only or k in set(only)]
+
+
+def run_ensemble(profile: str, *, design: str | None = None, members: int | None = None,
+                 only: Iterable[int] | None = None, workers: int = 2, threads: int = 1, cluster: str | None = None,
+                 ship: bool = False, stack: int = 1, settings: Mapping | None = None) -> dict[int, Path]:
+    """Make all members that are not there; what is fresh is kept, an interrupted one goes on.
+
+    Parameters
+    ----------
+    profile : whose panel there must be (``humanflows harmonise``).
+    design : what members do not see, one of ``config.DESIGNS``, instead of the configuration's.
+    members : how many, instead of the configuration's.
+    only : numbers of some of them.
+    workers, threads : processes on this machine and threads of each; with ``cluster`` threads alone count.
+    cluster : address of a Dask scheduler, as ``tcp://host:8786``.
+    ship : send workers the panel and bring members back, where they do not share this machine's files.
+    stack : so many members are trained at once by each worker, which keeps a GPU busy.
+    settings : changes of the configuration.
+
+    Returns
+    -------
+    dict: the members' folders.
+
+    Raises
+    ------
+    ArtifactError
+        Without a panel; and the first member's error, when all others are done; every failure is printed.
+    ConfigError
+        When no scheduler answers, or it has no workers.
+    """
+    config = ensemble_config(profile, design=design, members=members, settings=settings)
+    chosen = list_members(config, only)
+    panel = artifacts.require(pipeline.panel_path(config), f"humanflows harmonise --profile {profile}").resolve()
+    sha, code = artifacts.sha256(panel), artifacts.code_digest(*_CODE)
+    jobs = [Job(k, member_config(config, k), panel, sha,
+                member_folder(profile, k, config.ensemble.design).resolve(), threads, code) for k in chosen]
+    stacks = [jobs[k:k + stack] for k in range(0, len(jobs), stack)]
+    with _client(cluster, min(workers, len(stacks)), threads) as client:
+        _announce(client, jobs, cluster)
+        _run(client, stacks, panel if ship else None)
+    return {j.number: j.target for j in jobs}
+
+
+def ensemble_config(profile: str, *, design: str | None = None, members: int | None = None,
+                    settings: Mapping | None = None) -> Config:
+    """Configuration of an ensemble of so many members of a design."""
+    given = dict(settings or {})
+    own = dict(given.get("ensemble", {}))
+    if design is not None:
+        own["design"] = design
+    if members is not None:
+        chosen = own.get("design", EnsembleConfig().design)
+        own["blind_members" if chosen == "blind" else "members"] = members
+    if own:
+        given["ensemble"] = own
+    return configure(profile, settings=given)
+
+
+@contextmanager
+def _client(cluster: str | None, workers: int, threads: int):
+    """A client of a cluster on this machine, which ends with it, or of the scheduler at an address."""
+    from distributed import Client, LocalCluster
+
+    if cluster is None:
+        # No limit to memory: Dask would stop a worker at its share, though members may need theirs at other times.
+        with LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0,
+                          dashboard_address="127.0.0.1:0") as local, Client(local, set_as_default=False) as client:
+            yield client
+        return
+    try:
+        client = Client(cluster, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError("--cluster", f"no Dask scheduler answers at {cluster!r} ({error})",
+                          "give its address as tcp://host:port; dask scheduler prints it", key="cluster") from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_PATIENCE)
+        except TimeoutError as error:
+            raise ConfigError("--cluster", f"the scheduler at {cluster!r} has no workers",
+                              f"start some: dask worker {cluster}", key="cluster") from error
+        yield client
+
+
+def _announce(client, jobs: list[Job], cluster: str | None) -> None:
+    hosts = [w["host"] for w in client.scheduler_info(n_workers=-1)["workers"].values()]
+    where = ", ".join(f"{hosts.count(h)} on {h}" for h in dict.fromkeys(hosts))
+    print(f"ensemble: {len(jobs)} members of design {jobs[0].config.ensemble.design}, "
+          f"{'workers of ' + cluster if cluster else 'worker processes'}: {where}; {jobs[0].threads} thread(s) each",
+          flush=True)
+
+
+def _run(client, stacks: list[list[Job]], ship: Path | None) -> None:
+    """Hand out the jobs, those of a stack together, and see them done: a failure does not stop the others."""
+    from distributed import KilledWorker, as_completed
+
+    panel = client.scatter(ship.read_bytes(), broadcast=True, hash=False) if ship else None
+    futures = {client.submit(make_members, jobs, panel, key=f"member-{jobs[0].number}-{jobs[0].code}-{time.time_ns()}",
+                             pure=False): jobs for jobs in stacks}
+    failed = []
+    bar = tqdm(total=sum(map(len, stacks)), desc="ensemble", unit="member", ncols=100)
+    for future in as_completed(futures, loop=client.loop):
+        jobs = futures[future]
+        bar.update(len(jobs))
+        try:
+            all_done = future.result()
+        except KilledWorker as error:
+            failed += [(job.number, ArtifactError(
+                job.target, f"worker processes died while they made member {job.number}, the last of them "
+                f"{error.last_worker.address}", "see whether memory was short: use fewer --workers, or a smaller "
+                "--stack (benchmarks/ says what a member needs)")) for job in jobs]
+            continue
+        except Exception as error:  # collected: the others go on
+            failed += [(job.number, error) for job in jobs]
+            continue
+        for job, done in zip(jobs, all_done):
+            for name in sorted(done["files"], key=lambda n: n.endswith(".json")):   # manifests after what they speak of
+                artifacts.write_bytes(job.target / name, done["files"][name])
+            what = f"made in {done['seconds']:.1f} s" if done["made"] else "is up to date"
+            bar.write(f"ensemble: member {job.number} {what} on {done['host']} ({done['device']})")
+    bar.close()
+    for number, error in sorted(failed, key=lambda x: x[0]):
+        print(f"ensemble: member {number} failed: {error}", flush=True)
+    if failed:
+        raise min(failed, key=lambda x: x[0])[1]
+
+
+def open_members(profile: str, *, design: str | None = None, members: int | None = None,
+                 settings: Mapping | None = None) -> xr.Dataset:
+    """Estimates of all members, read only where they are used.
+
+    Parameters
+    ----------
+    profile : whose ensemble has been made.
+    design, members, settings : as it was made.
+
+    Returns
+    -------
+    Dataset of Dask arrays: ``flow`` (member, year, origin, destination), ``stock`` (member, date_year, birthplace,
+    residence), ``net_migration`` (member, year, residence), persons; with ``seed, held_out_fold, without_group``
+    (member).
+
+    Raises
+    ------
+    ArtifactError
+        When a member is missing or damaged, or members were made of different data, settings or code.
+    """
+    config = ensemble_config(profile, design=design, members=members, settings=settings)
+    again, opened, first = f"run {MADE_BY} --profile {profile}; what is fresh is kept", [], None
+    for number in list_members(config):
+        own = member_config(config, number)
+        file = member_folder(profile, number, own.ensemble.design) / ESTIMATES
+        made = artifacts.read_manifest(artifacts.require(file, f"{MADE_BY} --profile {profile}"))
+        if not made or made["sha256"] != artifacts.sha256(file):
+            raise ArtifactError(file, f"the estimates of member {number} are not those that their manifest describes: "
+                                "the file is damaged or half of it was replaced", again, key=number)
+        wanted = {"seed": own.seed, "held_out_fold": own.split.held_out_fold,
+                  "without_group": own.ensemble.without_group}
+        if wrong := [f"{k} {made.get(k)} instead of {v}" for k, v in wanted.items() if made.get(k) != v]:
+            raise ArtifactError(file, f"member {number} has {', '.join(wrong)}: it is of another ensemble", again,
+                                key=number)
+        alike = _common(made["inputs"])
+        first = first or alike
+        if changed := [k for k in first if artifacts.digest(alike.get(k)) != artifacts.digest(first[k])]:
+            raise ArtifactError(file, f"member {number} was made with other {', '.join(changed)} than member 1", again,
+                                key=number)
+        opened.append(_read_later(file).assign_coords(member=number, **wanted))
+    whole = xr.concat(opened, "member", join="exact", coords="different", compat="equals", combine_attrs="override")
+    return whole.assign_coords({d: whole[d].astype(str) for d in ("origin", "destination", "birthplace", "residence")})
+
+
+def _read_later(file: Path) -> xr.Dataset:
+    """A member's estimates as Dask arrays of one block each. No file stays open: the library under netCDF4 is not safe
+    against threads, and crashes when a file is closed in one while it is opened in another."""
+    import dask.array
+
+    with _READING, xr.open_dataset(file, engine="netcdf4") as opened:
+        coordinates = {k: v.load() for k, v in opened.coords.items()}
+        about = {k: (v.dims, v.shape, v.dtype, v.attrs) for k, v in opened.data_vars.items()}
+        attrs = opened.attrs
+    return xr.Dataset({k: (dims, dask.array.from_delayed(delayed(_read)(file, k), shape, dtype), a)
+                       for k, (dims, shape, dtype, a) in about.items()}, coordinates, attrs)
+
+
+def _read(file: Path, name: str) -> np.ndarray:
+    with _READING, xr.open_dataset(file, engine="netcdf4") as opened:
+        return opened[name].values
+
+
+def _common(inputs: Mapping) -> dict:
+    """What members of one ensemble were all made of."""
+    alike = {k: v for k, v in inputs.items() if k not in ("splits", "weights")}
+    settings = {k: v for k, v in alike["settings"].items() if k not in ("seed", "split")}
+    split = {k: v for k, v in alike["settings"]["split"].items() if k != "validation_draw"}
+    draws = {k: v for k, v in alike["draws"].items() if k != "without_group"}
+    return {**alike, "settings": {**settings, "split": split}, "draws": draws}
+
+
+def never_saw(panel: xr.Dataset, config: Config) -> np.ndarray:
+    """Which members never saw a reported flow: bool (member, observation), members as ``list_members`` has them.
+
+    Parameters
+    ----------
+    panel : of the profile, with everything.
+    config : of the ensemble.
+    """
+    own = [member_config(config, k) for k in list_members(config)]
+    return np.stack([hidden_observations(panel, make_splits(panel, c.split), c) for c in own])

@@ -1,0 +1,132 @@
+"""What goes into data/release: the chain's results, the protocols' tables and the ensemble, each where it is fresh."""
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from . import artifacts, ensemble, intervals, members, paths, pipeline, unseen
+from .config import Config
+from .dataset.birthplace import write_birthplace
+from .dataset.evidence import write_sources
+from .dataset.factors import Moves, mean_moves, moves_of
+from .errors import ArtifactError
+from .model import train as training
+from .protocols import read_collected
+from .results.estimates import open_estimates
+from .results.release import Together
+
+STOCK_DATES = 5     # years between the dates whose stocks get intervals in the release; the last date is one, too
+
+
+def release(config: Config) -> Path:
+    """:func:`humanflows.pipeline.release`, with the protocols' tables and the ensemble where they are there and fresh.
+
+    Where the protocols' tables are not, it says so, and the release keeps what it has of them. Where there is no
+    ensemble it says so, and the estimates are those of the one member that is scored.
+
+    Raises
+    ------
+    ArtifactError
+        When a step of the chain has not been run, or when the release in the folder is an ensemble's and this one would
+        put a single member in its place.
+    """
+    try:
+        collected = read_collected(config)
+    except ArtifactError as error:
+        print(f"release: no new tables of the validation protocols, earlier ones stay as they are. {error}", flush=True)
+        collected = None
+    try:
+        together = read_ensemble(config)
+    except ArtifactError as error:
+        manifest = paths.RELEASE / "manifest.json"
+        if manifest.is_file() and "ensemble" in json.loads(manifest.read_text(encoding="utf-8")):
+            raise ArtifactError(paths.RELEASE, f"the release there is an ensemble's, this one would not be: {error}",
+                                "make the ensemble and its intervals first, or remove the folder") from error
+        print(f"release: without an ensemble, one member's estimates and no intervals. {error}", flush=True)
+        together = None
+    return pipeline.release(config, collected, together, partial(write_provenance, config, together=together))
+
+
+def write_provenance(config: Config, folder: Path, together: Together | None = None) -> None:
+    """Who spoke about each corridor and year, and the flows by birthplace in factorised form, into a release.
+
+    Parameters
+    ----------
+    config : of the run.
+    folder : of the release, in which ``flows.nc`` and ``stocks.nc`` lie.
+    together : the ensemble, whose members' mean the flows by birthplace are; without it they are the one member's.
+    """
+    panel = pipeline.open_panel(config)
+    write_sources(panel, folder / "sources.nc")
+    flow, stock = (xr.load_dataset(folder / f"{name}s.nc", engine="netcdf4")[name].values for name in ("flow", "stock"))
+    write_birthplace(_moves(config, panel, together), flow, stock, panel["year"].values.tolist(),
+                     panel["origin"].values.astype(str).tolist(), folder / "birthplace.nc",
+                     made_from=f"mean of {together.about['members']} members" if together else "one member")
+
+
+def _moves(config: Config, panel: xr.Dataset, together: Together | None) -> Iterator[Moves]:
+    if not together:
+        splits = pipeline.open_splits(config)
+        yield from moves_of(training.load_member(pipeline.member_path(config), panel, splits, config).model)
+        return
+    own = ensemble.ensemble_config(config.profile, settings=_settings(config))
+    years = []
+    for k in ensemble.list_members(own):     # a loaded member takes far more memory than its moves
+        model = ensemble.load_member(config.profile, k, panel, own).model
+        years.append([Moves(*(x.astype(np.float32) for x in year)) for year in moves_of(model)])
+    yield from (mean_moves([Moves(*(x.astype(np.float64) for x in m)) for m in year]) for year in zip(*years))
+
+
+def read_ensemble(config: Config) -> Together:
+    """The mean of the members that saw everything, its intervals and their coverage.
+
+    Raises
+    ------
+    ArtifactError
+        When members or intervals are missing, or the intervals are of other members.
+    """
+    profile, number = config.profile, config.ensemble.members
+    settings = _settings(config)
+    given = {"settings": settings}
+    own = ensemble.ensemble_config(profile, design="crossed", **given)
+    wanted, place = artifacts.digest(intervals.inputs_of(profile, own, settings)), intervals.folder(profile)
+    for name in intervals.FILES:
+        file = artifacts.require(place / name, f"{intervals.MADE_BY} --profile {profile}")
+        made = artifacts.read_manifest(file)
+        if not made or made["inputs_digest"] != wanted or made["sha256"] != artifacts.sha256(file):
+            raise ArtifactError(file, "the intervals are of other members, other data or older code",
+                                f"run {intervals.MADE_BY} --profile {profile} again")
+    bounds = [xr.load_dataset(place / name, engine="netcdf4") for name in intervals.FILES if name.endswith(".nc")]
+    ends = xr.merge([_ends_of(data) for data in bounds], combine_attrs="drop_conflicts")
+    dates = ends["date_year"].values
+    some = dates[((dates - dates[0]) % STOCK_DATES == 0) | (dates == dates[-1])]
+    stocks = {k: v.sel(date_year=some) for k, v in ends.items() if "date_year" in v.dims}
+    ends = ends.drop_vars([*stocks, "date_year"]).assign(stocks)
+    tables = {"coverage": place / "coverage.csv", "interval_variants": place / "variants.csv",
+              "sums": place / "sums.csv", "ensemble_scores": unseen.keep_scores(profile, **given)}
+    mean = members.keep_mean(profile, **given)
+    weights = [artifacts.read_manifest(ensemble.member_folder(profile, k) / ensemble.WEIGHTS) or {}
+               for k in range(1, number + 1)]
+    return Together(
+        open_estimates(mean), ends,
+        {name: pd.read_csv(file, keep_default_na=False, na_values=[""]) for name, file in tables.items()},
+        lambda target: members.pack_members(profile, target, **given),
+        {"members": number, "design": "whole", "training_minutes": round(sum(w["seconds"] for w in weights) / 60, 1),
+         "inputs": {k: json.loads(json.dumps(v)) for k, v in weights[0]["inputs"].items() if k != "splits"},
+         "calibrated_on": {"crossed": number, "blind": config.ensemble.blind_members}})
+
+
+def _settings(config: Config) -> dict:
+    """How many members there are: what of a configuration an ensemble of the profile is found by."""
+    return {"ensemble": {"members": config.ensemble.members, "blind_members": config.ensemble.blind_members}}
+
+
+def _ends_of(data: xr.Dataset) -> xr.Dataset:
+    """Ends of 95% intervals, and what was seen, under the release's names."""
+    kept = data[[k for k in data.data_vars if str(k).endswith(("_lower", "_upper")) or k == "seen"]]
+    return kept.rename({"seen": "flow_seen"}) if "flow" in data and "seen" in kept else \
+        kept.drop_vars("seen", errors="ignore")

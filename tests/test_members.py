@@ -1,0 +1,64 @@
+"""The mean of members keeps the books, and packed weights say what the weights said."""
+import numpy as np
+import pytest
+
+from humanflows import ensemble, members, paths, pipeline
+from humanflows.errors import ArtifactError
+from humanflows.model import train as training
+from humanflows.model.compact import load_compact
+from humanflows.panel.designs import member_config
+from humanflows.panel.splits import make_splits
+from humanflows.results.estimates import net_migration_of, open_estimates
+from small_runs import SMALL
+
+GIVEN = {"settings": {**SMALL, "train": {**SMALL["train"], "epochs": 2}}, "members": 3}
+
+
+@pytest.fixture(scope="module")
+def config(small_build):
+    return ensemble.ensemble_config("twin", **GIVEN)
+
+
+@pytest.fixture(scope="module")
+def made(config):
+    """Three members, made here one after the other."""
+    panel = pipeline.open_panel(config)
+    for k in ensemble.list_members(config):
+        ensemble.keep_member(panel, member_config(config, k), ensemble.member_folder("twin", k))
+    return panel
+
+
+def test_the_mean_is_the_mean_and_keeps_the_books(made):
+    file = members.keep_mean("twin", **GIVEN)
+    mean, each = open_estimates(file), ensemble.open_members("twin", **GIVEN)
+    for name in ("flow", "stock", "net_migration"):
+        assert np.allclose(mean[name].values, each[name].values.astype(float).mean(0), rtol=1e-5, atol=1e-2), name
+    assert np.allclose(mean.net_migration.values, net_migration_of(mean.flow.values))
+    assert np.abs(mean.net_migration.sum("residence")).max() < 1e-6 * float(mean.flow.sum())
+    residents = mean.stock.sum("birthplace").values.astype(float)
+    rate = made.deaths.values / made.population.values[:-1]
+    natural = made.births.values - rate * residents[:-1]
+    assert np.allclose(np.diff(residents, axis=0), natural + mean.net_migration.values, atol=1e-6 * residents.max())
+
+
+def test_a_fresh_mean_is_kept_and_a_missing_member_is_named(made):
+    file = members.keep_mean("twin", **GIVEN)
+    before = file.stat().st_mtime_ns
+    assert members.keep_mean("twin", **GIVEN).stat().st_mtime_ns == before
+    with pytest.raises(ArtifactError, match="member-04"):
+        members.keep_mean("twin", settings=GIVEN["settings"], members=4)
+    assert members.mean_path("twin") == file and file.is_relative_to(paths.ARTIFACTS)
+
+
+def test_packed_members_are_small_and_say_the_same(made, config, tmp_path):
+    (tmp_path / "member-09.safetensors").write_bytes(b"of an earlier release")
+    files = members.pack_members("twin", tmp_path, **GIVEN)
+    assert sorted(tmp_path.iterdir()) == files and len(files) == 3
+    own = member_config(config, 2)
+    panel, splits = ensemble.member_panel(made, own), make_splits(made, own.split)
+    packed = training.predict(training.load_member(files[1], panel, splits, own)).flow.numpy()
+    plain = training.predict(ensemble.load_member("twin", 2, made, config)).flow.numpy()
+    off = ~np.eye(panel.sizes["origin"], dtype=bool)
+    assert np.median(np.abs(np.log1p(packed) - np.log1p(plain))[:, off]) < 0.01
+    weights, _ = training.read_weights(ensemble.member_folder("twin", 2) / ensemble.WEIGHTS)
+    assert set(load_compact(files[1])) == set(weights)
