@@ -71,6 +71,8 @@ def test_bounds_hold_the_estimates_and_are_never_negative(made):
     flow = xr.load_dataset(made["flow_bounds.nc"])
     assert not flow["flow_upper"].values[:, np.eye(7, dtype=bool)].any()
     assert set(np.unique(flow["seen"])) <= {0, 1, 2, 3} and "A_same_year" in flow["seen"].attrs["flag_meanings"]
+    panel = pipeline.open_panel(ensemble.ensemble_config("twin", settings=SMALL))
+    assert (flow["flow_upper"].max("destination").values <= panel["population"].values[:-1] * (1 + 1e-6)).all()
     sums = pd.read_csv(made["sums.csv"])
     assert set(sums["total"]) == {"world", "between regions", "out of", "into"}
     world = sums[sums["total"] == "world"].set_index("year")
