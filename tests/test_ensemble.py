@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 
 from humanflows import artifacts, cli, ensemble, paths, pipeline
 from humanflows.config import EnsembleConfig
+from humanflows.ensemble import member_config
 from humanflows.errors import ArtifactError, ConfigError
 from humanflows.model import stacked
 from humanflows.model import train as training
 from humanflows.model.recursion import FlowModel
-from humanflows.panel.designs import member_config
 from humanflows.panel.splits import make_splits, training_observations
 from humanflows.results.estimates import open_estimates
 
@@ -27,7 +27,7 @@ OFF = {f.name: 0.0 for f in fields(EnsembleConfig) if f.type is float}
 SMALL = {"twin": {"territories": 7, "reporters": 5, "people": {"burn_in": 10}}, "first_year": 2000, "last_year": 2013,
          "train": {"year_steps": 3, "history_steps": 2, "epochs": 4, "validate_every": 1, "checkpoint_every": 1,
                    "device": "cpu"},
-         "model": {"hidden": 4, "width": 8, "embedding": 2}, "ensemble": {"members": 4, "design": "crossed"},
+         "model": {"hidden": 4, "width": 8, "embedding": 2}, "ensemble": {"crossed_members": 4, "design": "crossed"},
          "split": {"folds": 3}}
 
 
@@ -88,7 +88,7 @@ def test_members_have_seeds_and_designs_of_their_own(config):
     assert member_config(more, 3) == own[2]            # more members leave those that there are
     assert len(ensemble.list_members(more)) == 30
     blind = ensemble.ensemble_config("twin", design="blind", members=2, settings=SMALL)
-    assert ensemble.list_members(blind) == [1, 2] and blind.ensemble.members == 4
+    assert ensemble.list_members(blind) == [1, 2] and blind.ensemble.crossed_members == 4
 
 
 def test_members_are_chosen_by_number(config):

@@ -16,7 +16,7 @@ SMALL = {"twin": {"territories": 7, "reporters": 5, "people": {"burn_in": 10}}, 
          "train": {"year_steps": 2, "history_steps": 1, "epochs": 2, "validate_every": 1, "checkpoint_every": 2,
                    "device": "cpu"},
          "model": {"hidden": 4, "width": 8, "embedding": 2}, "split": {"folds": 2},
-         "ensemble": {"members": 2, "blind_members": 2}}
+         "ensemble": {"members": 2, "crossed_members": 2, "blind_members": 2}}
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 
 from humanflows import ensemble, members, paths, pipeline
+from humanflows.ensemble import member_config
 from humanflows.errors import ArtifactError
 from humanflows.model import train as training
 from humanflows.model.compact import load_compact
-from humanflows.panel.designs import member_config
 from humanflows.panel.splits import make_splits
 from humanflows.results.estimates import net_migration_of, open_estimates
 from small_runs import SMALL

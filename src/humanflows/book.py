@@ -498,6 +498,22 @@ def protocols_part(section: str) -> str:
     return "\n".join(_block(b) for b in blocks)
 
 
+def intervals_part(section: str) -> str:
+    """One section of the chapter of intervals, as Markdown (``results.interval_report``).
+
+    A release without an ensemble has a sentence instead.
+    """
+    from .results import interval_report
+
+    files = {t: paths.RELEASE / f"{t}.csv" for t in ("coverage", "sums", "interval_variants")}
+    if not all(f.is_file() for f in files.values()):
+        return ("*The release at hand was made without an ensemble. `make ensemble PROFILE=world` trains one and "
+                "calibrates its intervals, and the next `humanflows release` takes them along.*\n" if section == "flows"
+                else "*Not in the release at hand.*\n")
+    tables = {t: pd.read_csv(f, keep_default_na=False, na_values=[""]) for t, f in files.items()}
+    return "\n".join(_block(b) for b in interval_report.section(section, tables))
+
+
 def _block(block) -> str:
     """A table, several folded ones, a figure or a paragraph of a report as Markdown."""
     if hasattr(block, "tables"):
@@ -610,7 +626,7 @@ def numbers_part(profile: str = "twin") -> str:
             text = (paths.ROOT / f"{entry}.md").read_text(encoding="utf-8")
             title = text.partition("\n")[0]
             parts = {"release_banner", "scores", "ablation", "errors", "witnesses"} & set(_GENERATED.findall(text))
-            protocols = any(p.startswith(_PROTOCOLS) for p in _GENERATED.findall(text))
+            protocols = any(p.startswith((_PROTOCOLS, _INTERVALS)) for p in _GENERATED.findall(text))
             shows_release = parts or protocols or facts & set(used_facts(text))
             kind = kinds[release_profile()] if shows_release else "no estimates"
             made = "the release" if shows_release else ""
@@ -629,6 +645,9 @@ def _release_facts() -> list[str]:
 
 
 _PROTOCOLS = "protocols_"    # begins the names of the generated parts about them
+
+
+_INTERVALS = "intervals_"    # begins the names of the generated parts about intervals
 
 
 _SPEED = "speed_"    # begins the names of the generated parts about speed and memory
@@ -668,13 +687,14 @@ def _draw_speed(target: Path) -> None:
 
 
 def _parts(profile: str) -> dict[str, Callable[[], str]]:
-    from .results import speed
+    from .results import interval_report, speed
     from .results.protocol_report import SECTIONS
 
     return {"title_figure": title_figure, "sources": sources_part, "scores": scores_part, "ablation": ablation_part,
             "errors": errors_part, "witnesses": witnesses_part,
             **{f"{_PROTOCOLS}{s}": partial(protocols_part, s) for s in SECTIONS},
             **{f"{_SPEED}{s}": partial(speed_part, s) for s in speed.MEASURED},
+            **{f"{_INTERVALS}{s}": partial(intervals_part, s) for s in interval_report.SECTIONS},
             "numbers": lambda: numbers_part(profile),
             "release_banner": _banner_of_release, "build_report": lambda: build_report(profile)}
 

@@ -253,6 +253,7 @@ class EnsembleConfig:
     """How many members there are, and how far each one's draw of what is uncertain goes; 0 switches a draw off."""
 
     members: int = 20
+    crossed_members: int = 10    # of the design "crossed"; 10: every fold and every office goes unseen twice
     blind_members: int = 4       # of the design "blind"
     design: str = "whole"        # what members do not see, one of DESIGNS
     without_group: int = 0       # group of offices that a member does not see, see panel/designs.py; 0: it sees all
@@ -264,10 +265,11 @@ class EnsembleConfig:
 
     def __post_init__(self):
         """Raise ConfigError for no members, or a draw that is negative or beyond reason."""
-        _check(self, lambda v: v >= 1, "below 1", "use 1 or more; 20 for intervals", ("members", "blind_members"))
+        numbers = {"members", "crossed_members", "blind_members"}
+        _check(self, lambda v: v >= 1, "below 1", "use 1 or more; 20 for intervals", numbers)
         _check(self, lambda v: 0 <= v <= 5, "outside 0 to 5", "there are five groups of offices", ("without_group",))
         _check(self, lambda v: v in DESIGNS, "no design", f"choose from {', '.join(DESIGNS)}", ("design",))
-        draws = {f.name for f in dataclasses.fields(self)} - {"members", "blind_members", "design", "without_group"}
+        draws = {f.name for f in dataclasses.fields(self)} - numbers - {"design", "without_group"}
         _check(self, lambda v: 0 <= v <= 3, "outside 0 to 3", "use 0 to switch the draw off, 3 at most", draws)
 
 

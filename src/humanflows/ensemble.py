@@ -39,7 +39,8 @@ from .errors import ArtifactError, ConfigError
 from .kept import configure, fit_or_go_on, settings_of
 from .model import stacked
 from .model import train as training
-from .panel.designs import hidden_observations, member_config, shown_to
+from .panel import designs
+from .panel.designs import hidden_observations, shown_to
 from .panel.draws import draw_panel
 from .panel.splits import make_splits
 from .results.estimates import write_estimates
@@ -259,9 +260,19 @@ def _nothing():
     yield None
 
 
+def member_config(config: Config, number: int) -> Config:
+    """:func:`humanflows.panel.designs.member_config`: how many members any design has is no part of it."""
+    own = designs.member_config(config, number)
+    return replace(own, ensemble=replace(own.ensemble, crossed_members=EnsembleConfig().crossed_members))
+
+
 def number_of_members(config: Config) -> int:
-    """How many members the ensemble of a configuration has; of the blind ones there are fewer."""
-    return config.ensemble.blind_members if config.ensemble.design == "blind" else config.ensemble.members
+    """How many members the ensemble of a configuration has; those of some designs are fewer."""
+    return getattr(config.ensemble, _number_key(config.ensemble.design))
+
+
+def _number_key(design: str) -> str:
+    return "members" if design == "whole" else f"{design}_members"
 
 
 def list_members(config: Config, only: Iterable[int] | None = None) -> list[int]:
@@ -328,7 +339,7 @@ def ensemble_config(profile: str, *, design: str | None = None, members: int | N
         own["design"] = design
     if members is not None:
         chosen = own.get("design", EnsembleConfig().design)
-        own["blind_members" if chosen == "blind" else "members"] = members
+        own[_number_key(chosen)] = members
     if own:
         given["ensemble"] = own
     return configure(profile, settings=given)

@@ -7,7 +7,6 @@ import numpy as np
 from . import artifacts, ensemble
 from .model.compact import save_compact
 from .model.train import read_weights
-from .panel.designs import member_config
 from .results.estimates import write_estimates
 
 MADE_BY = ensemble.MADE_BY
@@ -65,7 +64,7 @@ def pack_members(profile: str, target: Path, *, design: str = "whole", members: 
     written = []
     for number in ensemble.list_members(config):
         tensors, _ = read_weights(ensemble.member_folder(profile, number, design) / ensemble.WEIGHTS)
-        own = member_config(config, number)
+        own = ensemble.member_config(config, number)
         written.append(save_compact(tensors, target / f"member-{number:02}.safetensors", profile=profile, design=design,
                                     number=number, seed=own.seed))
     for file in set(target.glob("member-*.safetensors")) - set(written):

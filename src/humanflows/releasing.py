@@ -117,12 +117,12 @@ def read_ensemble(config: Config) -> Together:
         lambda target: members.pack_members(profile, target, **given),
         {"members": number, "design": "whole", "training_minutes": round(sum(w["seconds"] for w in weights) / 60, 1),
          "inputs": {k: json.loads(json.dumps(v)) for k, v in weights[0]["inputs"].items() if k != "splits"},
-         "calibrated_on": {"crossed": number, "blind": config.ensemble.blind_members}})
+         "calibrated_on": {"crossed": config.ensemble.crossed_members, "blind": config.ensemble.blind_members}})
 
 
 def _settings(config: Config) -> dict:
     """How many members there are: what of a configuration an ensemble of the profile is found by."""
-    return {"ensemble": {"members": config.ensemble.members, "blind_members": config.ensemble.blind_members}}
+    return {"ensemble": {k: getattr(config.ensemble, k) for k in ("members", "crossed_members", "blind_members")}}
 
 
 def _ends_of(data: xr.Dataset) -> xr.Dataset:

@@ -14,6 +14,7 @@ from .charts import (
     plot_true_vs_estimated,
 )
 from .errors import plot_error_components, plot_residuals, plot_shocks, plot_worst_corridors
+from .interval_coverage import plot_interval_coverage
 from .maps import (
     by_region,
     plot_net_migration_map,
@@ -63,7 +64,8 @@ __all__ = [
     "by_region", "plot_ablation", "plot_accounting_example", "plot_biases", "plot_birthplace_kinds", "plot_bounds",
     "plot_corridor_intervals", "plot_corridors", "plot_coverage", "plot_disagreement_map", "plot_error_components",
     "plot_experiments",
-    "plot_features", "plot_five_year_scores", "plot_flow_tables", "plot_held_out_scatter", "plot_invisible",
+    "plot_features", "plot_five_year_scores", "plot_flow_tables", "plot_held_out_scatter", "plot_interval_coverage",
+    "plot_invisible",
     "plot_kinds_of_moves", "plot_method_totals", "plot_net_migration_map", "plot_other_side",
     "plot_protocol_differences", "plot_provenance_matrix",
     "plot_region_circle", "plot_region_net", "plot_reporters", "plot_residuals", "plot_scaling",

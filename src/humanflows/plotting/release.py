@@ -19,6 +19,7 @@ from . import (
     plot_corridors,
     plot_error_components,
     plot_held_out_scatter,
+    plot_interval_coverage,
     plot_net_migration_map,
     plot_other_side,
     plot_residuals,
@@ -52,7 +53,7 @@ def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, hel
         held out.
     tables : ``scores``, ``world_totals``, ``witnesses`` and those of the error analysis (``worst_corridors``,
         ``residuals``, ``error_components``, ``shocks``, ``shock_scores``); those of them that have no row make no
-        figure. ``ablation`` may be absent.
+        figure. ``ablation`` and ``coverage`` may be absent.
     history : losses by epoch.
     unseen : flows by a member that did not see what was held out; those of the estimates by default.
 
@@ -99,6 +100,8 @@ def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, hel
         keep("shocks", plot_shocks(tables["shocks"], tables["shock_scores"]))
     if "ablation" in tables and is_ablation(tables["ablation"]):
         keep("ablation", plot_ablation(tables["ablation"]))
+    if "coverage" in tables:
+        keep("coverage", plot_interval_coverage(tables["coverage"]))
     if len(both_sides(tables["witnesses"])):
         keep("undercount", plot_undercount(tables["witnesses"]))
     if len(checked_departures(tables["witnesses"])):
