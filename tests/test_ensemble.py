@@ -292,15 +292,19 @@ def test_a_worker_without_the_panel_says_so(config, tmp_path):
         ensemble.make_member(job(config, pipeline.panel_path(config), tmp_path, code="0"))
 
 
-def test_no_scheduler_or_no_workers_is_said(build, monkeypatch):
+def test_a_scheduler_without_workers_is_said(build, monkeypatch):
     monkeypatch.setattr(ensemble, "_PATIENCE", 1)
-    for address in ("tcp://127.0.0.1:1", "nowhere://x", "tcp://127.0.0.1"):
-        with pytest.raises(ConfigError, match="no Dask scheduler") as caught:
-            ensemble.run_ensemble("twin", settings=SMALL, cluster=address)
-        assert "tcp://" in caught.value.remedy
     with LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0", protocol="tcp") as cluster, \
             pytest.raises(ConfigError, match="has no workers"):
         ensemble.run_ensemble("twin", settings=SMALL, cluster=cluster.scheduler_address)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere://x", "tcp://127.0.0.1"])
+def test_no_scheduler_is_said(build, monkeypatch, address):
+    monkeypatch.setattr(ensemble, "_PATIENCE", 1)
+    with pytest.raises(ConfigError, match="no Dask scheduler") as caught:
+        ensemble.run_ensemble("twin", settings=SMALL, cluster=address)
+    assert "tcp://" in caught.value.remedy
 
 
 # ---- stacked

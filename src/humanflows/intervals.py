@@ -19,7 +19,6 @@ import xarray as xr
 
 from . import artifacts, ensemble, paths, pipeline
 from .config import Config
-from .errors import SourceFileError
 from .model.train import content_digest
 from .panel.designs import REPORTER_GROUPS, blind_while_offices_speak, member_config, reporter_groups
 from .panel.splits import corridor_folds
@@ -30,14 +29,12 @@ from .results.estimates import open_estimates
 from .results.interval_cells import CORRIDORS, LAST_YEARS, OFFICES, build_cells
 from .results.interval_material import Material
 from .results.interval_release import make_intervals
-from .results.peers import REFERENCE
-from .sources import fetch, published
-from .territories import region_of
+from .results.peers import published_normal
+from .territories import codes, region_of
 
 MADE_BY = "humanflows intervals"
 FILES = ("flow_bounds.nc", "stock_bounds.nc", "net_migration_bounds.nc", "sums.csv", "coverage.csv", "variants.csv")
 _CODE = ("intervals.py", "results", "panel/designs.py", "panel/withhold.py", "panel/splits.py")
-_REFERENCE_FILE = "gaskin_abel/published/net_migration.nc"
 log = logging.getLogger(__name__)
 
 
@@ -130,7 +127,7 @@ def gather(profile: str, *, settings: Mapping | None = None) -> Material:
         spread=spread, stock=stock, stock_spread=stock_spread, blind_stock=blind_stock,
         blind_from=int(panel["year"].values[-3]) if first is None else first,
         members_of_year=lambda t: whole.members["flow"].isel(year=t).values, third=open_third(config, panel),
-        reference=published_normal(panel) if profile == "world" else None)
+        reference=published_normal(config.years, codes()) if profile == "world" else None)
 
 
 def open_third(config: Config, panel: xr.Dataset) -> tuple[np.ndarray, np.ndarray] | None:
@@ -143,20 +140,6 @@ def open_third(config: Config, panel: xr.Dataset) -> tuple[np.ndarray, np.ndarra
         return None
     chosen = next(p for p in list_protocols(config, panel) if p.name == "net-third").withheld["net_migration_of"]
     return open_estimates(file)["flow"].values, np.isin(panel["residence"].values.astype(str), chosen)
-
-
-def published_normal(panel: xr.Dataset) -> tuple[str, np.ndarray, np.ndarray] | None:
-    """The reference's published mean and standard deviation of net migration, (year, residence); None without it.
-
-    It is compared with, and never learned from.
-    """
-    try:
-        data = published.read_published_net_migration(fetch.fetch(_REFERENCE_FILE))
-    except SourceFileError as error:
-        log.warning("%s is left out of the comparison of net migration's intervals: %s", REFERENCE, error)
-        return None
-    data = data.reindex(year=panel["year"].values, residence=panel["residence"].values.astype(str))
-    return REFERENCE, data["mean"].values, data["std"].values
 
 
 def inputs_of(profile: str, config: Config, settings: Mapping | None = None) -> dict:

@@ -364,8 +364,9 @@ def release(config: Config, protocols: Collected | None = None, together: Togeth
     made = artifacts.read_manifest(member_path(config)) or {}
     about = released.protocols_made(paths.RELEASE, protocols, made.get("inputs", {}),
                                     fresh=artifacts.is_fresh(member_path(config), _training_inputs(config)))
-    unseen = estimates.flow
+    unseen = None
     if together:
+        unseen = estimates.flow      # the mean of the members has seen everything
         estimates = together.estimates
         others = tables["world_totals"][tables["world_totals"]["peer"] != OWN]
         tables["world_totals"] = pd.concat([world_totals(estimates.flow, {}), others], ignore_index=True)

@@ -78,6 +78,20 @@ def published_net_migration(years: Sequence[int], codes: Sequence[str], *, downl
         learned_from=LEARNED_FROM[REFERENCE])}
 
 
+def published_normal(years: Sequence[int], codes: Sequence[str], *, download: bool = True,
+                     ) -> tuple[str, np.ndarray, np.ndarray] | None:
+    """The reference's name, its published mean and its standard deviation of net migration, (year, residence).
+
+    None without its file; parameters and errors as :func:`published_peers`.
+    """
+    files = _files(lambda p: p == _NET_MIGRATION, f"{REFERENCE}, net migration", download)
+    if not files:
+        return None
+    data = published.read_published_net_migration(files[_NET_MIGRATION])
+    data = data.reindex(year=list(years), residence=list(codes))
+    return REFERENCE, data["mean"].values, data["std"].values
+
+
 def reference_flows(files: Sequence[Path], index: Path | None, years: Sequence[int],
                     codes: Sequence[str]) -> xr.DataArray:
     """The reference's annual flows from its files, (year, origin, destination); NaN in years it has not published."""
