@@ -1,9 +1,10 @@
 """The chapter on intervals: a sentence where the release has none, otherwise tables, words and the figure."""
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
 from humanflows import book, paths
-from humanflows.plotting import plot_interval_coverage
+from humanflows.plotting import plot_interval_coverage, use_style
 from humanflows.results.interval_report import LEVELS, SECTIONS
 
 
@@ -45,10 +46,20 @@ def test_tables_words_and_figure_are_written(released):
     assert "| classes |" in book.intervals_part("variants")
 
 
-def test_the_figure_shows_every_group_at_its_coverage():
+@pytest.mark.parametrize("style", [True, False])
+def test_the_figure_shows_every_group_at_its_coverage(style):
+    with plt.rc_context():
+        if style:
+            use_style()
+        check_figure()
+
+
+def check_figure():
     figure = plot_interval_coverage(coverage())
-    assert [ax.get_title() for ax in figure.axes] == ["held-out corridors", "held-out offices"]
+    titles = [ax.get_title(loc="left") or ax.get_title() for ax in figure.axes]     # the style puts them on the left
+    assert titles == ["held-out corridors", "held-out offices"]
     first = figure.axes[0]
     assert [t.get_text() for t in first.get_yticklabels()] == ["flows of 1 to 10", "all reports"]
     drawn = {tuple(round(float(x), 6) for x in line.get_xdata()) for line in first.lines if line.get_marker() != "None"}
     assert drawn >= {(50.0, 53.0), (95.0, 98.0)}
+    plt.close(figure)
