@@ -2,8 +2,9 @@
 import numpy as np
 import pytest
 
-from humanflows.dataset.evidence import BASIS, SEEN, SIDES, Evidence, describe_mask, which_spoke
+from humanflows.dataset.evidence import BASIS, PLATFORMS, SEEN, SIDES, Evidence, describe_mask, which_spoke
 from humanflows.errors import ArtifactError
+from humanflows.panel import withhold
 from humanflows.results.summaries import reported_flows
 
 CODES = ("AAA", "BBB", "CCC", "DDD")
@@ -70,3 +71,8 @@ def test_bits_without_a_meaning_are_refused(evidence):
     with pytest.raises(ArtifactError, match="no meaning"):
         Evidence(evidence.spoke, {}, CODES)
     assert len(SIDES) == 2
+
+
+def test_platforms_are_those_that_the_panel_knows():
+    # The dataset answers without the panel's libraries, so it cannot ask the panel.
+    assert PLATFORMS == withhold.PLATFORMS

@@ -15,6 +15,18 @@ def small_config(small_config):
 
 
 @pytest.fixture(scope="session")
+def everyone(small_panel) -> np.ndarray:
+    """Every observation of the small panel, to learn from."""
+    return np.ones(small_panel.sizes["observation"], bool)
+
+
+@pytest.fixture(scope="session")
+def corridors(small_panel) -> np.ndarray:
+    """Every corridor of the small panel."""
+    return ~np.eye(small_panel.sizes["origin"], dtype=bool)
+
+
+@pytest.fixture(scope="session")
 def platform_panel():
     """The panel of a world of eight territories in whose last years a platform counts, and its splits."""
     from humanflows import pipeline

@@ -3,37 +3,11 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from plausible_runs import made, plausible
 
-from humanflows.config import EnsembleConfig, LossConfig
-from humanflows.model.recursion import Trajectory
-from humanflows.model.witnesses import Witnesses
+from humanflows.config import EnsembleConfig
 from humanflows.panel.draws import draw_panel
 from humanflows.panel.splits import training_observations
-
-
-def plausible(panel, seed=0) -> Trajectory:
-    """A run of flows and stocks of many sizes."""
-    years, n = panel.sizes["year"], panel.sizes["origin"]
-    draw = np.random.default_rng(seed)
-    off = ~np.eye(n, dtype=bool)
-    flow = np.exp(draw.normal(6, 2, (n, n)) + draw.normal(0, 0.3, (years, n, n))) * off
-    arrivals, departures = (np.exp(draw.normal(6, 2, (years, n, n))) for _ in range(2))
-    stock = np.exp(draw.normal(9, 2, (n, n)) + draw.normal(0, 0.2, (years + 1, n, n)))
-    return Trajectory(*(torch.as_tensor(x, dtype=torch.float32) for x in (flow, arrivals, departures, stock)))
-
-
-@pytest.fixture(scope="module")
-def everyone(small_panel) -> np.ndarray:
-    return np.ones(small_panel.sizes["observation"], bool)
-
-
-@pytest.fixture(scope="module")
-def corridors(small_panel) -> np.ndarray:
-    return ~np.eye(small_panel.sizes["origin"], dtype=bool)
-
-
-def made(panel, mask, corridors, **weights) -> Witnesses:
-    return Witnesses(panel, mask, corridors, LossConfig(**weights))
 
 
 def weighed(panel, seed=1, **strength) -> xr.Dataset:

@@ -5,10 +5,11 @@ import torch
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plausible_runs import made, plausible
 
 from humanflows.config import LossConfig
 from humanflows.model.recursion import Trajectory
-from humanflows.model.witnesses import Witnesses, signed_sqrt
+from humanflows.model.witnesses import signed_sqrt
 from humanflows.panel.splits import perturb_held_out, training_observations
 
 DATA_TERMS = ("flow", "change", "stock", "stock_difference", "net_migration", "reconstruction")
@@ -22,17 +23,6 @@ def numbered(panel) -> Trajectory:
                                   for k in range(1, 4))
     stock = torch.arange(4 * block, 5 * block + n * n, dtype=torch.float32).reshape(years + 1, n, n)
     return Trajectory(flow, arrivals, departures, stock)
-
-
-def plausible(panel, seed=0) -> Trajectory:
-    """A run of flows and stocks of many sizes."""
-    years, n = panel.sizes["year"], panel.sizes["origin"]
-    draw = np.random.default_rng(seed)
-    off = ~np.eye(n, dtype=bool)
-    flow = np.exp(draw.normal(6, 2, (n, n)) + draw.normal(0, 0.3, (years, n, n))) * off
-    arrivals, departures = (np.exp(draw.normal(6, 2, (years, n, n))) for _ in range(2))
-    stock = np.exp(draw.normal(9, 2, (n, n)) + draw.normal(0, 0.2, (years + 1, n, n)))
-    return Trajectory(*(torch.as_tensor(x, dtype=torch.float32) for x in (flow, arrivals, departures, stock)))
 
 
 def cell_of(run: Trajectory, side: str, criterion: str) -> tuple[torch.Tensor, bool]:
@@ -69,20 +59,6 @@ def consistent(panel, run: Trajectory) -> xr.Dataset:
                 other["reconstruction"][:, p] = (0.5 * flow[first] + flow[first + 1:first + 5].sum(0)
                                                  + 0.5 * flow[first + 5])
     return other
-
-
-@pytest.fixture(scope="module")
-def everyone(small_panel) -> np.ndarray:
-    return np.ones(small_panel.sizes["observation"], bool)
-
-
-@pytest.fixture(scope="module")
-def corridors(small_panel) -> np.ndarray:
-    return ~np.eye(small_panel.sizes["origin"], dtype=bool)
-
-
-def made(panel, mask, corridors, **weights) -> Witnesses:
-    return Witnesses(panel, mask, corridors, LossConfig(**weights))
 
 
 def test_the_small_world_has_all_kinds_of_witnesses(small_panel):
