@@ -8,9 +8,12 @@ import pytest
 import xarray as xr
 from distributed import Client, LocalCluster
 
-from humanflows import ensemble, intervals, paths, pipeline
+from humanflows import artifacts, ensemble, intervals, members, paths, pipeline, releasing, unseen
 from humanflows.errors import ArtifactError
+from humanflows.model.compact import load_compact
+from humanflows.results import release as released
 from humanflows.results.interval_cells import CORRIDORS, LAST_YEARS, OFFICES
+from humanflows.results.scores import pearson_r
 
 SMALL = {"twin": {"territories": 7, "reporters": 5, "people": {"burn_in": 10}}, "first_year": 2000, "last_year": 2016,
          "train": {"year_steps": 2, "history_steps": 1, "epochs": 2, "validate_every": 1, "checkpoint_every": 2,
@@ -96,3 +99,69 @@ def test_the_table_tells_every_quantity_and_the_members_alone(made):
 def test_what_is_fresh_is_kept(made, monkeypatch):
     monkeypatch.setattr(intervals, "gather", None)     # would fail if it were asked
     assert intervals.run_intervals("twin", settings=SMALL) == made
+
+
+# ---- scores of what members never saw, and the release
+
+def test_predictions_are_means_of_the_members_that_never_saw(build):
+    config = ensemble.ensemble_config("twin", design="crossed", settings=SMALL)
+    panel = pipeline.open_panel(config)
+    views = tuple(intervals.open_views("twin", panel, d, settings=SMALL) for d in ("crossed", "blind"))
+    kinds = intervals.kinds_of(panel, *views)
+    said = unseen.predict_unseen(panel, views, kinds)
+    flows = np.concatenate([v.members["flow"].values for v in views])
+    for kind, whose in kinds.items():
+        assert np.array_equal(np.isnan(said[kind]), ~whose.any(0))
+        for k in np.flatnonzero(whose.any(0))[::37]:
+            t, o, d = (int(panel[f"flow_{x}"][k]) for x in ("year", "origin", "destination"))
+            assert said[kind][k] == pytest.approx(flows[whose[:, k], t, o, d].mean(), rel=1e-5)
+
+
+def test_scores_are_of_every_kind_and_kept(build):
+    file = unseen.keep_scores("twin", settings=SMALL)
+    table = pd.read_csv(file)
+    assert set(table["kind"]) == {CORRIDORS, OFFICES, LAST_YEARS} and set(table["peer"]) == {"humanflows"}
+    panel = pipeline.open_panel(ensemble.ensemble_config("twin", settings=SMALL))
+    views = tuple(intervals.open_views("twin", panel, d, settings=SMALL) for d in ("crossed", "blind"))
+    kinds = intervals.kinds_of(panel, *views)
+    said = unseen.predict_unseen(panel, views, kinds)[CORRIDORS]
+    of = panel["flow_witness"].values
+    chosen = (panel["witness_source"].values.astype(str)[of] == "meta") & kinds[CORRIDORS].any(0)
+    row = table[(table["collection"] == "meta") & (table["kind"] == CORRIDORS) & (table["horizon"] == "annual")]
+    if chosen.any():
+        assert row["r"].item() == pytest.approx(pearson_r(panel["flow_persons"].values[chosen], said[chosen]), abs=1e-3)
+    before = file.stat().st_mtime_ns
+    assert unseen.keep_scores("twin", settings=SMALL).stat().st_mtime_ns == before
+
+
+def test_the_release_gets_the_mean_its_ends_and_the_weights(made, tmp_path):
+    config = ensemble.ensemble_config("twin", settings=SMALL)
+    together = releasing.read_ensemble(config)
+    released.write_estimates_of(together.estimates, tmp_path, together.bounds)
+    releasing.write_provenance(config, tmp_path, together)
+    together.pack(tmp_path / released.MEMBERS)
+    released.write_manifest(tmp_path, config, {}, ensemble=together.about)
+    opened = released.open_release(tmp_path)
+    mean = xr.load_dataset(members.mean_path("twin"))
+    assert np.allclose(opened.flow, np.where(mean.flow < released.SMALLEST, 0, mean.flow), rtol=6e-4)
+    assert ((opened.flow_lower <= opened.flow) & (opened.flow <= opened.flow_upper)).all()
+    assert np.array_equal(opened.flow_seen, xr.load_dataset(made["flow_bounds.nc"])["seen"])
+    known = opened.stock_upper.notnull().any(("birthplace", "residence"))
+    assert opened.date_year.values[known].tolist() == [2000, 2005, 2010, 2015, 2017]
+    files = sorted((tmp_path / released.MEMBERS).iterdir())
+    assert [f.name for f in files] == ["member-01.safetensors", "member-02.safetensors"] and load_compact(files[0])
+    parts = xr.load_dataset(tmp_path / "birthplace.nc")
+    assert parts.attrs["made_from"] == "mean of 2 members"
+    assert together.about["members"] == 2 and set(together.tables) == set(released.ENSEMBLE_TABLES)
+
+
+def test_intervals_of_other_members_are_refused(made):
+    config = ensemble.ensemble_config("twin", settings=SMALL)
+    manifest = artifacts.manifest_path(made["sums.csv"])
+    before = manifest.read_text()
+    try:
+        manifest.write_text(before.replace('"inputs_digest": "', '"inputs_digest": "0'))
+        with pytest.raises(ArtifactError, match="other members, other data or older code"):
+            releasing.read_ensemble(config)
+    finally:
+        manifest.write_text(before)

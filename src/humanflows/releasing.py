@@ -121,8 +121,8 @@ def read_ensemble(config: Config) -> Together:
 
 
 def _settings(config: Config) -> dict:
-    """How many members there are: what of a configuration an ensemble of the profile is found by."""
-    return {"ensemble": {k: getattr(config.ensemble, k) for k in ("members", "crossed_members", "blind_members")}}
+    """The configuration as changes of its profile's, which is how ensembles are asked for."""
+    return {k: v for k, v in config.as_dict().items() if k != "profile"}
 
 
 def _ends_of(data: xr.Dataset) -> xr.Dataset:
