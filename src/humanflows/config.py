@@ -257,8 +257,8 @@ class EnsembleConfig:
     blind_members: int = 4       # of the design "blind"
     design: str = "whole"        # what members do not see, one of DESIGNS
     without_group: int = 0       # group of offices that a member does not see, see panel/designs.py; 0: it sees all
-    reporters: float = 1.0       # spread of offices' weights about their mean of 1; 1 is the Bayesian bootstrap
-    corridors: float = 1.0       # the same of corridors' weights
+    reporters: float = 0.3       # spread of offices' weights about their mean of 1; 1 is the Bayesian bootstrap
+    corridors: float = 0.3       # the same of corridors' weights
     stocks: float = 1.0          # of the first stocks' errors; 1 takes the two revisions' disagreement for them
     covariates: float = 1.0      # of the errors of measured covariates, see panel/draws.py
     biases: float = 0.1          # of the log biases that those of witnesses are shrunk towards

@@ -40,9 +40,11 @@ from .kept import configure, fit_or_go_on, settings_of
 from .model import stacked
 from .model import train as training
 from .panel import designs
-from .panel.designs import hidden_observations, shown_to
+from .panel.designs import hidden_observations, shown_to, withheld_from
 from .panel.draws import draw_panel
+from .panel.hidden_years import hidden_year_observations
 from .panel.splits import make_splits
+from .panel.withhold import withheld_observations
 from .results.estimates import write_estimates
 
 MADE_BY = "humanflows ensemble"
@@ -50,7 +52,8 @@ WEIGHTS, HISTORY, ESTIMATES, CHECKPOINT = ("weights.safetensors", "history.csv",
                                            "checkpoint.safetensors")
 FILES = (WEIGHTS, HISTORY, ESTIMATES)
 _DRAWN_CODE = (*training.TRAINING_CODE, "panel/draws.py", "panel/designs.py", "panel/withhold.py")
-_CODE = (*_DRAWN_CODE, "ensemble.py", "kept.py", "results/estimates.py")
+_HIDDEN_CODE = "panel/hidden_years.py"      # decides what members of the design "crossed" see, and of no other
+_CODE = (*_DRAWN_CODE, _HIDDEN_CODE, "ensemble.py", "kept.py", "results/estimates.py")
 _PATIENCE = 60      # seconds to wait for a scheduler, and for the first of its workers
 _READING = threading.Lock()
 _ALONE = threading.Lock()   # torch's seed belongs to a process: a worker with several threads trains one at a time
@@ -81,7 +84,10 @@ def member_folder(profile: str, number: int, design: str = "whole") -> Path:
 
 def member_panel(panel: xr.Dataset, config: Config) -> xr.Dataset:
     """The panel that the member of this configuration (see ``member_config``) learns from and is run on."""
-    return draw_panel(shown_to(panel, config), config.ensemble, config.seed)
+    shown = shown_to(panel, config)
+    if config.ensemble.design == "crossed":
+        shown = shown.isel(observation=~hidden_year_observations(shown, config.seed))
+    return draw_panel(shown, config.ensemble, config.seed)
 
 
 def load_member(profile: str, number: int, panel: xr.Dataset, config: Config) -> training.Member:
@@ -199,8 +205,9 @@ def _about(config: Config) -> dict:
 
 def _inputs(panel: xr.Dataset, splits: xr.Dataset, config: Config) -> dict:
     draws = {k: v for k, v in asdict(config.ensemble).items() if not k.endswith("members")}
+    code = (*_DRAWN_CODE, _HIDDEN_CODE) if config.ensemble.design == "crossed" else _DRAWN_CODE
     return {"panel": training.content_digest(panel), "splits": training.content_digest(splits), "draws": draws,
-            "settings": settings_of(config), "code": artifacts.code_digest(*_DRAWN_CODE)}
+            "settings": settings_of(config), "code": artifacts.code_digest(*code)}
 
 
 def _is_whole(target: Path, name: str) -> bool:
@@ -493,4 +500,19 @@ def never_saw(panel: xr.Dataset, config: Config) -> np.ndarray:
     config : of the ensemble.
     """
     own = [member_config(config, k) for k in list_members(config)]
-    return np.stack([hidden_observations(panel, make_splits(panel, c.split), c) for c in own])
+    hidden = np.stack([hidden_observations(panel, make_splits(panel, c.split), c) for c in own])
+    return hidden | hidden_years(panel, config)
+
+
+def hidden_years(panel: xr.Dataset, config: Config) -> np.ndarray:
+    """Which reported flows members did not see though they saw the office's other years of the corridor.
+
+    Parameters and result are those of :func:`never_saw`; of designs other than ``crossed`` there are none.
+    """
+    own = [member_config(config, k) for k in list_members(config)]
+    out = np.zeros((len(own), panel.sizes["observation"]), dtype=bool)
+    if config.ensemble.design == "crossed":
+        for row, c in zip(out, own):
+            shown = ~withheld_observations(panel, **withheld_from(panel, c))
+            row[shown] = hidden_year_observations(panel.isel(observation=shown), c.seed)
+    return out
