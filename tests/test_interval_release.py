@@ -12,7 +12,7 @@ from humanflows import artifacts, ensemble, intervals, members, paths, pipeline,
 from humanflows.errors import ArtifactError
 from humanflows.model.compact import load_compact
 from humanflows.results import release as released
-from humanflows.results.interval_cells import CORRIDORS, LAST_YEARS, OFFICES
+from humanflows.results.interval_cells import CORRIDORS, LAST_YEARS, OFFICES, YEARS
 from humanflows.results.scores import pearson_r
 
 SMALL = {"twin": {"territories": 7, "reporters": 5, "people": {"burn_in": 10}}, "first_year": 2000, "last_year": 2016,
@@ -120,7 +120,7 @@ def test_predictions_are_means_of_the_members_that_never_saw(build):
 def test_scores_are_of_every_kind_and_kept(build):
     file = unseen.keep_scores("twin", settings=SMALL)
     table = pd.read_csv(file)
-    assert set(table["kind"]) == {CORRIDORS, OFFICES, LAST_YEARS} and set(table["peer"]) == {"humanflows"}
+    assert set(table["kind"]) == {CORRIDORS, OFFICES, YEARS, LAST_YEARS} and set(table["peer"]) == {"humanflows"}
     panel = pipeline.open_panel(ensemble.ensemble_config("twin", settings=SMALL))
     views = tuple(intervals.open_views("twin", panel, d, settings=SMALL) for d in ("crossed", "blind"))
     kinds = intervals.kinds_of(panel, *views)

@@ -32,7 +32,7 @@ from .errors import ArtifactError, ConfigError
 KERNEL = "python3"
 BOOK_PACKAGES = ("jupyter-book", "sphinx", "myst-nb", "papermill")
 # Changing these modules changes no number of an executed notebook.
-_NOT_IN_NOTEBOOKS = {"book.py", "cli.py", "__pycache__"}
+_NOT_IN_NOTEBOOKS = {"book.py", "cli.py", "explorer", "__pycache__"}
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _SUBSTITUTION = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 _GENERATED = re.compile(r"^<!-- generated: ([a-z_]+) -->[ \t]*$", re.MULTILINE)
@@ -514,6 +514,25 @@ def intervals_part(section: str) -> str:
     return "\n".join(_block(b) for b in interval_report.section(section, tables))
 
 
+_NEEDS = "needs_"    # begins the names of the generated parts about needs
+
+
+def needs_part(section: str) -> str:
+    """One section of the chapter on where data are needed most, as Markdown (``results.needs_report``).
+
+    A release without its tables, or without those of the section, has a sentence instead.
+    """
+    from .results import needs_report
+
+    tables = needs_report.read_needs(paths.RELEASE)
+    if not tables:
+        return ("*The release at hand was made without tables of needs. `humanflows needs --profile world` makes them, "
+                "and the next `humanflows release` takes them along.*\n" if section == "countries"
+                else "*Not in the release at hand.*\n")
+    blocks = needs_report.section(section, tables)
+    return "\n".join(_block(b) for b in blocks) if blocks else "*Nothing to show in the release at hand.*\n"
+
+
 def _block(block) -> str:
     """A table, several folded ones, a figure or a paragraph of a report as Markdown."""
     if hasattr(block, "tables"):
@@ -626,7 +645,7 @@ def numbers_part(profile: str = "twin") -> str:
             text = (paths.ROOT / f"{entry}.md").read_text(encoding="utf-8")
             title = text.partition("\n")[0]
             parts = {"release_banner", "scores", "ablation", "errors", "witnesses"} & set(_GENERATED.findall(text))
-            protocols = any(p.startswith((_PROTOCOLS, _INTERVALS)) for p in _GENERATED.findall(text))
+            protocols = any(p.startswith((_PROTOCOLS, _INTERVALS, _NEEDS)) for p in _GENERATED.findall(text))
             shows_release = parts or protocols or facts & set(used_facts(text))
             kind = kinds[release_profile()] if shows_release else "no estimates"
             made = "the release" if shows_release else ""
@@ -687,13 +706,14 @@ def _draw_speed(target: Path) -> None:
 
 
 def _parts(profile: str) -> dict[str, Callable[[], str]]:
-    from .results import interval_report, speed
+    from .results import interval_report, needs_report, speed
     from .results.protocol_report import SECTIONS
 
     return {"title_figure": title_figure, "sources": sources_part, "scores": scores_part, "ablation": ablation_part,
             "errors": errors_part, "witnesses": witnesses_part,
             **{f"{_PROTOCOLS}{s}": partial(protocols_part, s) for s in SECTIONS},
             **{f"{_SPEED}{s}": partial(speed_part, s) for s in speed.MEASURED},
+            **{f"{_NEEDS}{s}": partial(needs_part, s) for s in needs_report.SECTIONS},
             **{f"{_INTERVALS}{s}": partial(intervals_part, s) for s in interval_report.SECTIONS},
             "numbers": lambda: numbers_part(profile),
             "release_banner": _banner_of_release, "build_report": lambda: build_report(profile)}
@@ -719,6 +739,10 @@ def stage(profile: str = "twin") -> Path:
         shutil.copytree(figures, target / "data" / "release" / "figures")
     shutil.copyfile(paths.ROOT / "_toc.yml", target / "_toc.yml")
     _draw_speed(target)
+    if "book/explorer" in _toc_files():
+        from .explorer.page import write_explorer
+
+        write_explorer(target / "book" / "_vendor" / "explorer")
     facts = load_facts()
     _stage_config(target, facts)
     for page in sorted((target / "book").rglob("*.md")):

@@ -264,6 +264,36 @@ def intervals(
 
 
 @app.command()
+def needs(
+    profile: Profile = "twin",
+    added: Annotated[bool, typer.Option("--added", help="First add offices to the simulated world, one at a time, to "
+                                        "see what they buy (twin; needs its tables of needs).")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes side by side.")] = 2,
+    settings: Setting = None,
+) -> None:
+    """Say where data are needed most: how much narrower intervals would be if an office reported.
+
+    Needs ensembles of all three designs, as the step intervals does; humanflows release takes the tables along.
+    """
+    with _step(f"needs ({profile})", "cpu"):
+        import pandas as pd
+
+        from . import added_offices
+        from . import needs as runs
+
+        given = parse_settings(settings)
+        made = runs.run_needs(profile, settings=given, workers=workers)
+        if added:
+            if profile != "twin" or given:
+                raise ConfigError("--added", "offices can be added to the default twin alone",
+                                  "leave out --profile and --set", key="added")
+            table = pd.read_csv(made["needs_countries.csv"], keep_default_na=False)
+            added_offices.run_added(table.loc[table["side"] == "arrivals", "territory"].tolist(), workers=workers)
+            made = runs.run_needs(profile, workers=workers)
+        typer.echo(f"→ {made['needs_countries.csv'].parent}")
+
+
+@app.command()
 def provenance(
     corridor: Annotated[str, typer.Argument(help="Origin and destination, e.g. VEN-COL.")],
     year: Annotated[int, typer.Argument(help="Calendar year.")],

@@ -26,7 +26,7 @@ from .panel.withhold import reporters_of
 from .protocols import folder as protocol_folder
 from .protocols import list_protocols
 from .results.estimates import open_estimates
-from .results.interval_cells import CORRIDORS, LAST_YEARS, OFFICES, build_cells
+from .results.interval_cells import CORRIDORS, LAST_YEARS, OFFICES, YEARS, build_cells
 from .results.interval_material import Material
 from .results.interval_release import make_intervals
 from .results.peers import published_normal
@@ -34,7 +34,10 @@ from .territories import codes, region_of
 
 MADE_BY = "humanflows intervals"
 FILES = ("flow_bounds.nc", "stock_bounds.nc", "net_migration_bounds.nc", "sums.csv", "coverage.csv", "variants.csv")
-_CODE = ("intervals.py", "results", "panel/designs.py", "panel/withhold.py", "panel/splits.py")
+_CODE = ("intervals.py", "panel/designs.py", "panel/hidden_years.py", "panel/withhold.py", "panel/splits.py",
+         *(f"results/{m}.py" for m in ("coverage", "scores", "validation", "peers", *(f"interval_{k}" for k in (
+             "balances", "balances_coverage", "cells", "evaluation", "flows", "material", "model", "net_migration",
+             "release", "stocks", "sums", "variants")))))
 log = logging.getLogger(__name__)
 
 
@@ -63,15 +66,17 @@ def kinds_of(panel: xr.Dataset, crossed: Views, blind: Views) -> dict[str, np.nd
     """Whose word counts for which kind of cell: bool (member, observation), crossed members first, then the blind.
 
     A member's held-out corridors are cells of that kind, whoever reported; reports of the offices that it did not see
-    are cells of held-out offices on all other corridors.
+    are cells of held-out offices on all other corridors; what is left are single years of offices that it saw.
     """
     at = panel["flow_origin"].values, panel["flow_destination"].values
     folds = corridor_folds(panel.sizes["origin"], crossed.config.split.folds, crossed.config.split.seed)[at]
     own = [member_config(crossed.config, k).split.held_out_fold for k in ensemble.list_members(crossed.config)]
     in_fold = folds[None] == np.array(own)[:, None]
     none, nobody = np.zeros_like(blind.hidden), np.zeros_like(crossed.hidden)
+    years = ensemble.hidden_years(panel, crossed.config)
     return {CORRIDORS: np.concatenate([in_fold & crossed.hidden, none]),
-            OFFICES: np.concatenate([crossed.hidden & ~in_fold, none]),
+            OFFICES: np.concatenate([crossed.hidden & ~in_fold & ~years, none]),
+            YEARS: np.concatenate([crossed.hidden & ~in_fold & years, none]),
             LAST_YEARS: np.concatenate([nobody, blind.hidden])}
 
 

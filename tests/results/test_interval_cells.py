@@ -13,6 +13,7 @@ from humanflows.results.interval_cells import (
     build_cells,
     reported_flows,
     what_was_seen,
+    without_own_report,
 )
 
 CODES = ["ABW", "AUT", "BEL", "CHE"]
@@ -74,6 +75,17 @@ def test_gaps_are_distances_to_the_nearest_mark():
         at = np.flatnonzero(marked[:, j])
         wanted = np.abs(np.arange(12)[:, None] - at).min(1) if len(at) else np.full(12, NEVER)
         assert _years_to(marked)[:, j].tolist() == wanted.tolist()
+        others = [np.abs(t - at[at != t]).min(initial=NEVER) for t in range(12)]
+        assert _years_to(marked, other=True)[:, j].tolist() == others
+
+
+def test_what_is_left_without_an_offices_own_report(panel):
+    left = without_own_report(panel)
+    # AUT alone reports ABW-AUT, once: nothing is left; in other years that report is
+    assert left[0, 0, 1] == NEVER and left[2, 0, 1] == 2
+    # of BEL-AUT in the third year both offices speak: one is left
+    assert left[2, 2, 1] == 0
+    assert (left[:, 0, 3] == NEVER).all() and (left[:, 3, 1] == NEVER).all()      # Meta is no office
 
 
 def test_a_cell_is_the_mean_of_those_who_did_not_see(panel):

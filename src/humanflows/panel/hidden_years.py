@@ -1,7 +1,8 @@
 """Years of an office's reports that a member does not see, though it sees the office's other years of that corridor.
 
-What an office reports of a corridor is usually read, for most years. How far an estimate may be off there cannot be told
-from corridors, or offices, that were never read: it is told by single years, and runs of years, that were taken out.
+What an office reports of a corridor is usually read, for most years. How far an estimate may be off there cannot be
+told from corridors, or offices, that were never read: it is told by single years, and runs of years, that were taken
+out.
 """
 import numpy as np
 import pandas as pd
@@ -34,6 +35,8 @@ def hidden_year_observations(panel: xr.Dataset, seed: int) -> np.ndarray:
     year = panel["flow_year"].values.astype(np.int64)
     told = pd.DataFrame({"series": series, "year": year})[~platform[witness]].drop_duplicates().sort_values(
         ["series", "year"])
+    if told.empty:
+        return np.zeros(len(year), dtype=bool)
     rng = np.random.default_rng([seed, _STREAM])
     # One year of each series, every one of them as likely, begins its run.
     first = told.assign(luck=rng.random(len(told))).sort_values(["series", "luck"]).groupby("series")["year"].first()

@@ -22,6 +22,7 @@ from .maps import (
     plot_region_net,
     plot_title_figure,
 )
+from .needs import plot_needs_check, plot_needs_map, plot_needs_ranking
 from .protocols import plot_protocol_differences
 from .reconstruct import (
     plot_disagreement_map,
@@ -66,7 +67,8 @@ __all__ = [
     "plot_experiments",
     "plot_features", "plot_five_year_scores", "plot_flow_tables", "plot_held_out_scatter", "plot_interval_coverage",
     "plot_invisible",
-    "plot_kinds_of_moves", "plot_method_totals", "plot_net_migration_map", "plot_other_side",
+    "plot_kinds_of_moves", "plot_method_totals", "plot_needs_check", "plot_needs_map", "plot_needs_ranking",
+    "plot_net_migration_map", "plot_other_side",
     "plot_protocol_differences", "plot_provenance_matrix",
     "plot_region_circle", "plot_region_net", "plot_reporters", "plot_residuals", "plot_scaling",
     "plot_score_table", "plot_shocks", "plot_stock_fit", "plot_title_figure", "plot_total_flow", "plot_training",

@@ -1,10 +1,11 @@
 """What members say of reports that they never saw: the cells on which intervals are calibrated and judged.
 
 A cell is one flow by residence that an office reported, or a platform (Meta), and the mean of what members said of it
-that had not seen it. Three kinds of not having seen are kept apart, because errors differ between them:
+that had not seen it. Four kinds of not having seen are kept apart, because errors differ between them:
 
 - ``held-out corridors``: nobody's report of the corridor was seen;
 - ``held-out offices``: no report of this office was seen; others', about the same corridor, may have been;
+- ``held-out years``: that year's report of this office was not seen, its other years of the corridor were;
 - ``last years``: no migration figure of that year or of a later one was seen.
 
 ``seen`` says what was left to learn from, for cells and, in the same words, for every corridor and year of a release:
@@ -22,7 +23,8 @@ from ..errors import SchemaError
 from ..panel.withhold import PLATFORMS
 from .validation import COLLECTIONS
 
-CORRIDORS, OFFICES, LAST_YEARS = KINDS = ("held-out corridors", "held-out offices", "last years")
+CORRIDORS, OFFICES, YEARS, LAST_YEARS = KINDS = ("held-out corridors", "held-out offices", "held-out years",
+                                                 "last years")
 SEEN = ("A same year", "B other years", "C other corridors", "D nothing")
 NEVER = 50    # years to a report that does not exist: more than any panel has
 _SMALLEST = {"seen": "min", "gap": "min", "gap_office": "min", "gap_meta": "min", "offices": "max"}
@@ -58,36 +60,63 @@ def what_was_seen(panel: xr.Dataset, visible: np.ndarray | None = None) -> Seen:
         raise SchemaError("intervals", f"{visible.shape} marks for {panel.sizes['observation']} observations",
                           "say of each observation whether it was seen", "visible")
     n, years = panel.sizes["origin"], panel.sizes["year"]
-    platform = np.isin(panel["witness_source"].values.astype(str), PLATFORMS)
-    where = {k: panel[f"flow_{k}"].values for k in ("year", "origin", "destination", "witness")}
-    of_platform = platform[where["witness"]]
-
-    def mark(chosen):
-        table = np.zeros((years, n, n), dtype=bool)
-        table[tuple(where[k][chosen] for k in ("year", "origin", "destination"))] = True
-        return table
-
-    reported = mark(visible & ~of_platform)
-    places = panel.get_index("origin").get_indexer(panel["witness_reporter"].values.astype(str))
+    of_platform, reporter = _who_reports(panel)
+    where = {k: panel[f"flow_{k}"].values for k in ("year", "origin", "destination")}
+    reported = _mark(panel, visible & ~of_platform)
     office = np.zeros((years, n), dtype=bool)
-    speaking = visible & ~of_platform & (places[where["witness"]] >= 0)
-    office[where["year"][speaking], places[where["witness"]][speaking]] = True
+    speaking = visible & ~of_platform & (reporter >= 0)
+    office[where["year"][speaking], reporter[speaking]] = True
     gap, gap_of_office = _years_to(reported), _years_to(office)
     gap_office = np.minimum(gap_of_office[:, :, None], gap_of_office[:, None, :])
     ever = office.any(0)
     offices = np.broadcast_to((ever[:, None].astype(np.int8) + ever[None]).astype(np.int8), gap.shape)
     seen = np.select([gap == 0, gap < NEVER, offices > 0], [0, 1, 2], 3).astype(np.int8)
-    return Seen(seen, gap, gap_office, _years_to(mark(visible & of_platform)), offices)
+    return Seen(seen, gap, gap_office, _years_to(_mark(panel, visible & of_platform)), offices)
 
 
-def _years_to(marked: np.ndarray) -> np.ndarray:
-    """Years to the nearest mark along the first axis, int8; ``NEVER`` without one."""
+def without_own_report(panel: xr.Dataset) -> np.ndarray:
+    """Years to the nearest report that is left when one office's report of that corridor and year is taken away.
+
+    So far would a release have had to look, had it not read what it read: 0 where both countries' offices report.
+
+    Parameters
+    ----------
+    panel : with everything.
+
+    Returns
+    -------
+    int8 array (year, origin, destination), ``NEVER`` where nothing is left, or ever was.
+    """
+    of_platform, reporter = _who_reports(panel)
+    at_origin = reporter == panel["flow_origin"].values
+    reported, one = _mark(panel, ~of_platform), _mark(panel, ~of_platform & at_origin)
+    both = one & _mark(panel, ~of_platform & ~at_origin)
+    return np.where(both, np.int8(0), _years_to(reported, other=True))
+
+
+def _who_reports(panel: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each observation is a platform's, and the position of the reporting office's territory (-1: none)."""
+    witness = panel["flow_witness"].values
+    places = panel.get_index("origin").get_indexer(panel["witness_reporter"].values.astype(str))
+    return np.isin(panel["witness_source"].values.astype(str), PLATFORMS)[witness], places[witness]
+
+
+def _mark(panel: xr.Dataset, chosen: np.ndarray) -> np.ndarray:
+    """Where there are such observations: bool (year, origin, destination)."""
+    table = np.zeros(tuple(panel.sizes[k] for k in ("year", "origin", "destination")), dtype=bool)
+    table[tuple(panel[f"flow_{k}"].values[chosen] for k in ("year", "origin", "destination"))] = True
+    return table
+
+
+def _years_to(marked: np.ndarray, other: bool = False) -> np.ndarray:
+    """Years to the nearest mark, or to that of another year, along the first axis, int8; ``NEVER`` without one."""
     out = np.full(marked.shape, NEVER, dtype=np.int8)
     for order in (range(len(marked)), range(len(marked) - 1, -1, -1)):
-        since = np.full(marked.shape[1:], NEVER, dtype=np.int8)
+        since = np.full(marked.shape[1:], NEVER, dtype=np.int8)     # of the mark before, in this order
         for t in order:
-            since = np.where(marked[t], 0, np.minimum(since + 1, NEVER)).astype(np.int8)
-            out[t] = np.minimum(out[t], since)
+            away = np.minimum(since + 1, NEVER).astype(np.int8)
+            since = np.where(marked[t], np.int8(0), away)
+            out[t] = np.minimum(out[t], away if other else since)
     return out
 
 
@@ -252,8 +281,9 @@ class Surroundings:
         return out
 
     def features_of(self, cells: pd.DataFrame) -> np.ndarray:
-        """The same of a table of cells."""
-        return self.features(*(cells[k].to_numpy() for k in ("year", "origin", "destination", "estimate", "spread")),
+        """The same of a table of cells. A held-out year has one member that did not see it: no spread."""
+        spread = cells["spread"].where(cells["kind"] != YEARS, 0.0) if "kind" in cells else cells["spread"]
+        return self.features(*(cells[k].to_numpy() for k in ("year", "origin", "destination", "estimate")), spread,
                              {k: cells[k].to_numpy() for k in _SMALLEST})
 
 

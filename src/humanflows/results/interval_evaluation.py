@@ -11,8 +11,9 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from ..errors import SchemaError
-from .coverage import COLUMNS, LEVELS, coverage_table
-from .interval_cells import CATEGORIES, OFFICES, SEEN, Surroundings
+from ..panel.hidden_years import LONGEST
+from .coverage import COLUMNS, LEVELS, OWN, coverage_table
+from .interval_cells import CATEGORIES, OFFICES, SEEN, YEARS, Surroundings
 from .interval_model import SIZE_NAMES, FlowIntervals, groups_of, jittered, size_class
 from .interval_sums import Components, HeldOutSums, held_out_sums, variance_components
 from .interval_variants import Sample, variants
@@ -65,7 +66,8 @@ def fit_intervals(sample: Sample, *, with_location: bool) -> FlowIntervals:
 
     The median of errors is learned for corridors that were held out and for the last years: there it makes intervals
     sharper. What trees learn of the offices that there are does not carry over to an office that nobody read: there it
-    made them worse, and errors are taken to lie around the estimate (``variants.csv`` has both).
+    made them worse, and errors are taken to lie around the estimate (``variants.csv`` has both). So they are of years
+    that were held out, because the intervals are also laid around estimates that did read the report.
     """
     return FlowIntervals(with_location, categories=CATEGORIES).fit(
         sample.observed, sample.estimate, sample.features, sample.groups, sample.cluster, sample.series)
@@ -81,8 +83,8 @@ def judge(cells: pd.DataFrame, sample: Sample, *, workers: int = 1, levels: Sequ
     """
     def one(train, test):
         own, other = sample.take(train), sample.take(test)
-        of_office = (cells["kind"].to_numpy()[test] == OFFICES).all()
-        model = fit_intervals(own, with_location=not of_office)
+        around_estimate = np.isin(cells["kind"].to_numpy()[test], (OFFICES, YEARS)).all()
+        model = fit_intervals(own, with_location=not around_estimate)
         return model.predict(other.estimate, other.features, [other.groups], levels)
 
     every = [(train, test) for train, test in splits_of(cells) if len(np.unique(sample.cluster[train])) > 1]
@@ -97,6 +99,37 @@ def judge(cells: pd.DataFrame, sample: Sample, *, workers: int = 1, levels: Sequ
     return Judged(cells.iloc[at].reset_index(drop=True), jittered(sample.observed)[at], *joined)
 
 
+def judge_others(years: tuple[pd.DataFrame, Sample], offices: tuple[pd.DataFrame, Sample],
+                 regions: Sequence[str]) -> Judged | None:
+    """What the intervals for offices that are read would say of offices that were not: they promise less than that.
+
+    Parameters
+    ----------
+    years, offices : cells, and samples of them, of held-out years and of held-out offices; of these, those count whose
+        corridor another office reports within the distance that hidden years have.
+    regions : of each territory.
+
+    Returns
+    -------
+    Judged: cells of each group of offices, by intervals that were learned from offices of the other groups; None where
+    there are none.
+    """
+    cells, sample = offices
+    parts = []
+    for part in np.unique(cells["group"]):
+        train = years[0]["group"].to_numpy() != part
+        test = (cells["group"].to_numpy() == part) & (cells["gap"].to_numpy() <= LONGEST)
+        if part and test.any() and len(np.unique(years[1].cluster[train])) > 1:
+            own = sample.take(test)
+            model = fit_intervals(years[1].take(train), with_location=False)
+            groups = groups_of(cells[test].assign(kind=YEARS), regions)
+            parts.append((np.flatnonzero(test), *model.predict(own.estimate, own.features, [groups], LEVELS)))
+    if not parts:
+        return None
+    at, *found = (np.concatenate(p) for p in zip(*parts))
+    return Judged(cells.iloc[at].reset_index(drop=True), jittered(sample.observed)[at], *found)
+
+
 def groupings_of(cells: pd.DataFrame, regions: Sequence[str]) -> dict[str, np.ndarray]:
     """Groups by which coverage is told: names, not positions."""
     regions = np.asarray(regions, dtype=str)
@@ -107,12 +140,12 @@ def groupings_of(cells: pd.DataFrame, regions: Sequence[str]) -> dict[str, np.nd
             "region of destination": regions[cells["destination"].to_numpy()]}
 
 
-def flow_coverage(judged: Judged, regions: Sequence[str], quantity: str = "flow") -> pd.DataFrame:
+def flow_coverage(judged: Judged, regions: Sequence[str], quantity: str = "flow", method: str = OWN) -> pd.DataFrame:
     """Coverage of flows by group: see :func:`humanflows.results.coverage.coverage_table`."""
     cells = judged.cells
     cluster = cells["origin"].astype(str) + "-" + cells["destination"].astype(str)
     table = coverage_table(judged.log_quantiles, cells["observed"], judged.jitter, groupings_of(cells, regions),
-                           quantity=quantity, kind=cells["kind"].to_numpy(), cluster=cluster.to_numpy())
+                           quantity=quantity, kind=cells["kind"].to_numpy(), cluster=cluster.to_numpy(), method=method)
     return table[table["n"] >= FEWEST_CELLS].reset_index(drop=True)
 
 

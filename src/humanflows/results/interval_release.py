@@ -7,7 +7,15 @@ import xarray as xr
 from scipy import sparse
 
 from .coverage import LEVELS, MEMBERS, coverage_table, members_quantiles
-from .interval_cells import CORRIDORS, LAST_YEARS, OFFICES, SEEN, Surroundings, what_was_seen
+from .interval_cells import (
+    CORRIDORS,
+    OFFICES,
+    SEEN,
+    YEARS,
+    Surroundings,
+    what_was_seen,
+    without_own_report,
+)
 from .interval_evaluation import (
     Judged,
     compare_variants,
@@ -16,14 +24,19 @@ from .interval_evaluation import (
     flow_coverage,
     groupings_of,
     judge,
+    judge_others,
     judge_sums,
     sample_of,
 )
+from .interval_flows import Published
 from .interval_material import END_NAMES, ENDS, Material, described
-from .interval_model import FlowIntervals, as_counts, groups_of
+from .interval_model import FlowIntervals
 from .interval_net_migration import net_bounds
 from .interval_stocks import stock_bounds
 from .interval_sums import Components, HeldOutSums, sum_interval
+from .interval_variants import Sample
+
+AS_READ = "intervals for offices that are read"
 
 
 def make_intervals(given: Material, *, workers: int = 1) -> dict[str, xr.Dataset | pd.DataFrame]:
@@ -35,24 +48,33 @@ def make_intervals(given: Material, *, workers: int = 1) -> dict[str, xr.Dataset
     workers : processes that judge side by side.
     """
     around = Surroundings(given.panel, given.regions)
-    offices = given.cells[~given.cells["platform"]].reset_index(drop=True)
-    sample = sample_of(offices, around, given.regions)
-    judged = judge(offices, sample, workers=workers)
-    components = components_of(judged)
-    sums, of_sums = judge_sums(judged, components, given.regions)
-    tables = [flow_coverage(judged, given.regions), _members_alone(judged, given.regions), of_sums]
-    platform = given.cells[given.cells["platform"]].reset_index(drop=True)
-    if len(platform):
-        counted = judge(platform, sample_of(platform, around, given.regions), workers=workers)
-        tables.append(flow_coverage(counted, given.regions, "counts of a platform"))
-    models = {located: fit_intervals(sample, with_location=located) for located in (True, False)}
-    flows, sigma = flow_bounds(given, models, around)
+    kind, of_platform = given.cells["kind"].to_numpy(), given.cells["platform"].to_numpy()
+
+    def part_of(chosen):
+        cells = given.cells[chosen].reset_index(drop=True)
+        return cells, sample_of(cells, around, given.regions)
+
+    offices, years, platform = (part_of(chosen) for chosen in (
+        ~of_platform & (kind != YEARS), ~of_platform & (kind == YEARS), of_platform))
+    judged, models = [judge(*offices, workers=workers)], fit_models(offices[1], years[1])
+    tables, components = [], components_of(judged[0])
+    sums, of_sums = judge_sums(judged[0], components, given.regions)
+    if len(years[0]):
+        judged.append(judge(*years, workers=workers))
+        components |= components_of(judged[1])
+        if others := judge_others(years, (offices[0][offices[0]["kind"] == OFFICES].reset_index(drop=True),
+                                          offices[1].take(offices[0]["kind"].to_numpy() == OFFICES)), given.regions):
+            tables.append(flow_coverage(others, given.regions, method=AS_READ))
+    tables += [how(j, given.regions) for j in judged for how in (flow_coverage, _members_alone)]
+    if len(platform[0]):
+        tables.append(flow_coverage(judge(*platform, workers=workers), given.regions, "counts of a platform"))
+    flows, sigma, near = flow_bounds(given.panel, published(given, models, around))
     stocks, of_stocks = stock_bounds(given)
     net, of_net = net_bounds(given)
     return {"flow_bounds.nc": flows, "stock_bounds.nc": stocks, "net_migration_bounds.nc": net,
-            "sums.csv": sum_table(given, sigma, components, sums),
-            "coverage.csv": pd.concat([*tables, of_stocks, of_net], ignore_index=True),
-            "variants.csv": compare_variants(offices, sample, given.regions)}
+            "sums.csv": sum_table(given, sigma, near, components, sums),
+            "coverage.csv": pd.concat([*tables, of_sums, of_stocks, of_net], ignore_index=True),
+            "variants.csv": compare_variants(*offices, given.regions)}
 
 
 def _members_alone(judged: Judged, regions: Sequence[str]) -> pd.DataFrame:
@@ -64,67 +86,57 @@ def _members_alone(judged: Judged, regions: Sequence[str]) -> pd.DataFrame:
                           kind=cells["kind"].to_numpy(), cluster=cluster.to_numpy())
 
 
-def flow_bounds(given: Material, models: Mapping[bool, FlowIntervals], around: Surroundings,
-                ) -> tuple[xr.Dataset, np.ndarray]:
-    """Ends of the 95% and the 80% interval of every corridor and year, and the difficulty σ.
-
-    The quantiles are those of the class of what the release saw: with no report of the corridor those of held-out
-    corridors, else those of held-out offices. Where neither office reports anything, the interval reaches over both;
-    in years after the last report of any office it reaches over those of the last years as well. No end exceeds the
-    residents of the origin; the estimate always lies inside.
+def fit_models(offices: Sample, years: Sample) -> dict[str, FlowIntervals]:
+    """Models of intervals by kind of cells, as :class:`humanflows.results.interval_flows.Published` takes them.
 
     Parameters
     ----------
-    given : what the release is made of.
-    models : with a learned median (True), for corridors without any report, and without (False), for the others.
-    around : surroundings of every corridor and year.
+    offices : held-out corridors, offices and last years together.
+    years : held-out years; without any there is no model of them.
+    """
+    return {CORRIDORS: fit_intervals(offices, with_location=True),
+            OFFICES: fit_intervals(offices, with_location=False),
+            **({YEARS: fit_intervals(years, with_location=False)} if len(years.observed) else {})}
+
+
+def published(given: Material, models: Mapping[str, FlowIntervals], around: Surroundings) -> Published:
+    """The models, joined with what a release saw."""
+    return Published(models, around, given.regions, given.flow, given.spread,
+                     given.panel["population"].transpose("date_year", "residence").values[:-1],
+                     what_was_seen(given.panel), without_own_report(given.panel))
+
+
+def flow_bounds(panel: xr.Dataset, asked: Published) -> tuple[xr.Dataset, np.ndarray, np.ndarray]:
+    """Ends of the 95% and the 80% interval of every corridor and year, and the difficulty σ.
 
     Returns
     -------
     Dataset: ``flow, flow_lower, flow_upper, flow_lower_80, flow_upper_80`` (year, origin, destination) float32,
-    persons; ``seen`` int8. And σ, float32 array of that shape.
+    persons; ``seen`` int8. σ, float32 array of that shape; and bool, where an office is read.
     """
-    panel, saw = given.panel, what_was_seen(given.panel)
-    years, n = panel.sizes["year"], panel.sizes["origin"]
-    pairs = np.nonzero(~np.eye(n, dtype=bool))
-    ends = {name: np.zeros(given.flow.shape, dtype=np.float32) for name in END_NAMES}
-    sigma = np.zeros(given.flow.shape, dtype=np.float32)
-    residents = panel["population"].transpose("date_year", "residence").values[:-1]
-    last = int(np.flatnonzero((saw.gap_office == 0).any((1, 2))).max(initial=-1))
-    for t in range(years):
-        here = (np.full(len(pairs[0]), t), *pairs)
-        seen = {k: getattr(saw, k)[here] for k in ("seen", "gap", "gap_office", "gap_meta", "offices")}
-        features = around.features(*here, given.flow[here], given.spread[here], seen)
-        kind = np.where(seen["seen"] == 2, CORRIDORS, OFFICES)
-        cells = pd.DataFrame({"kind": kind, "seen": seen["seen"], "estimate": given.flow[here], "origin": pairs[0],
-                              "destination": pairs[1]})
-        others = [cells.assign(kind=np.where(seen["seen"] == 3, CORRIDORS, kind))]
-        if t > last:
-            others.append(cells.assign(kind=LAST_YEARS))
-        groupings = [groups_of(c, given.regions) for c in (cells, *others)]
-        found, difficulty = np.empty((len(cells), len(ENDS))), np.empty(len(cells))
-        for located, model in models.items():
-            own = (kind == CORRIDORS) == located
-            if own.any():
-                found[own], _, difficulty[own] = model.predict(
-                    given.flow[here][own], features[own], [{k: v[own] for k, v in g.items()} for g in groupings], ENDS)
-        found = np.minimum(np.expm1(as_counts(found)), residents[t, pairs[0]][:, None])
-        sigma[here] = difficulty
+    ends = {name: np.zeros(asked.flow.shape, dtype=np.float32) for name in END_NAMES}
+    sigma, near = np.zeros(asked.flow.shape, dtype=np.float32), np.zeros(asked.flow.shape, dtype=bool)
+    for t in range(len(asked.flow)):
+        here = (t, *asked.pairs)
+        logs, sigma[here] = asked.ends(t)
+        near[here] = asked.read(t)
         for k, name in enumerate(END_NAMES):
             inside = np.minimum if name.startswith("lower") else np.maximum
-            ends[name][here] = inside(found[:, k], given.flow[here])
+            ends[name][here] = inside(np.expm1(logs[:, k]), asked.flow[here])
     dims = ("year", "origin", "destination")
-    data = xr.Dataset({"flow": (dims, given.flow.astype(np.float32)),
+    data = xr.Dataset({"flow": (dims, asked.flow.astype(np.float32)),
                        **{f"flow_{name}": (dims, values) for name, values in ends.items()},
-                       "seen": (dims, saw.seen)}, coords={d: panel[d].values for d in dims})
-    return described(data, "flow", "what an office that was not read would report, by residence", SEEN), sigma
+                       "seen": (dims, asked.saw.seen)}, coords={d: panel[d].values for d in dims})
+    return described(data, "flow", "what an office would report, by residence, had its report not been read; of "
+                     "corridors without reports, what one that was never read would", SEEN), sigma, near
 
 
-def sum_table(given: Material, sigma: np.ndarray, components: dict[str, Components], sums: pd.DataFrame,
-              draws: int = 200) -> pd.DataFrame:
+def sum_table(given: Material, sigma: np.ndarray, near: np.ndarray, components: dict[str, Components],
+              sums: pd.DataFrame, draws: int = 200) -> pd.DataFrame:
     """Totals by year with 80% and 95% intervals: of the world, between regions, and into and out of each territory.
 
-    Errors are shared as between offices that were held out, and stretched as their totals had to be.
+    Errors are shared as between offices that were held out, where an office is read (``near``) as between years that
+    were, and stretched as totals of held-out offices had to be.
     """
     regions, names = np.unique(given.regions, return_inverse=True)
     panel, n = given.panel, given.panel.sizes["origin"]
@@ -140,12 +152,14 @@ def sum_table(given: Material, sigma: np.ndarray, components: dict[str, Componen
     rows = np.concatenate([np.zeros_like(cell), 1 + pair, first + origin, first + n + destination])
     into = sparse.csr_matrix((np.ones(4 * len(cell)), (rows, np.tile(cell, 4))), shape=(len(labels), len(cell)))
     kind = OFFICES if OFFICES in components else next(iter(components))
+    of_years = components.get(YEARS, components[kind])
     stretch = HeldOutSums().fit(sums).stretch(kind, ENDS) if len(sums) else None
     tables = []
     for t, year in enumerate(panel["year"].values):
         members = given.members_of_year(t)[:, origin, destination]
         ends = sum_interval(members, sigma[t, origin, destination],
-                            {"destination": destination, "origin": origin}, components[kind], ENDS, into=into,
+                            {"destination": destination, "origin": origin},
+                            of_years.where(near[t, origin, destination], components[kind]), ENDS, into=into,
                             stretch=stretch, draws=draws, seed=t)
         persons = into @ given.flow[t, origin, destination].astype(np.float64)
         ends[:, :2] = np.minimum(ends[:, :2], persons[:, None])

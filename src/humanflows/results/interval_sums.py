@@ -6,7 +6,7 @@ with it on top of the members' own paths. Totals that were held out (of an offic
 between two regions) then say how far the simulated spread has to be stretched, as any interval here.
 """
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -24,22 +24,26 @@ MOST_LOG_SD = 2.0    # of one cell's noise: beyond, the mean of a log-normal is 
 @dataclass(frozen=True)
 class Components:
     """Variances of scores (error / σ): shared by an office, by an office in one year, by a series of years, and the
-    rest."""
+    rest. Numbers, or arrays (cell,) where cells differ."""
 
-    office: float
-    office_year: float
-    series: float
-    rest: float
+    office: float | np.ndarray
+    office_year: float | np.ndarray
+    series: float | np.ndarray
+    rest: float | np.ndarray
 
     @property
-    def shared(self) -> float:
+    def shared(self) -> float | np.ndarray:
         """What corridors of one office have in common in one year."""
         return self.office + self.office_year
 
     @property
-    def own(self) -> float:
+    def own(self) -> float | np.ndarray:
         """What they do not have in common."""
         return self.series + self.rest
+
+    def where(self, chosen: np.ndarray, other: "Components") -> "Components":
+        """These components in the cells that are chosen, bool (cell,), and others in the rest."""
+        return Components(*(np.where(chosen, getattr(self, f.name), getattr(other, f.name)) for f in fields(self)))
 
 
 def variance_components(score, office, year, series) -> Components:
@@ -116,9 +120,9 @@ def simulate_totals(members, sigma, groups: Mapping[str, np.ndarray], components
         raise SchemaError("intervals", f"totals of {into.shape[1]} cells beside {cells}", "make them of the same cells")
     codes = [np.unique(v, return_inverse=True)[1] for v in groups.values()]
     rng = np.random.default_rng([seed, 11])
-    total = components.shared + components.own
+    total = np.maximum(components.shared + components.own, 1e-12)
     # A cell whose noise is cut keeps the proportions of what it shares.
-    scale = np.minimum(sigma * np.sqrt(total), MOST_LOG_SD) / np.sqrt(total) if total > 0 else np.zeros(cells)
+    scale = np.minimum(sigma * np.sqrt(total), MOST_LOG_SD) / np.sqrt(total)
     centre = scale**2 * total / 2
     out, step = np.empty((draws, into.shape[0])), max(1, _AT_ONCE // max(cells, 1))
     for first in range(0, draws, step):
@@ -126,8 +130,8 @@ def simulate_totals(members, sigma, groups: Mapping[str, np.ndarray], components
         side = rng.integers(len(codes), size=len(some))
         noise = rng.standard_normal((len(some), cells)) * np.sqrt(components.own)
         for k, code in enumerate(codes):
-            effect = rng.standard_normal((len(some), code.max(initial=0) + 1)) * np.sqrt(components.shared)
-            noise[side == k] += effect[side == k][:, code]
+            effect = rng.standard_normal((len(some), code.max(initial=0) + 1))
+            noise[side == k] += effect[side == k][:, code] * np.sqrt(components.shared)
         noise *= scale
         noise -= centre
         np.exp(noise, out=noise)

@@ -1,0 +1,93 @@
+"""Intervals of flows as they are published: of every corridor and year, by what was seen there.
+
+Where an office reports the corridor, in that year or at most ``LONGEST`` years away, errors are those of held-out
+years, as if that year's report had not been read: so far may the office's own report be off. Else, with reports longer
+ago, they are those of held-out offices, and with none those of held-out corridors. Where neither office reports
+anything, the interval reaches over both; in years after the last report of any office it reaches over those of the last
+years as well.
+"""
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..panel.hidden_years import LONGEST
+from .interval_cells import CORRIDORS, LAST_YEARS, OFFICES, YEARS, Seen, Surroundings
+from .interval_material import ENDS
+from .interval_model import FlowIntervals, as_counts, groups_of
+
+
+@dataclass(frozen=True)
+class Published:
+    """The models of intervals, and what they have to know to be asked about any corridor and year.
+
+    Parameters
+    ----------
+    models : by kind of cells: with a learned median for held-out corridors, without one for held-out offices; for
+        held-out years where there are such cells.
+    around : surroundings of every corridor and year.
+    regions : of each territory.
+    flow, spread : (year, origin, destination): estimates, persons, and standard deviation of the members' log(1 + x).
+    residents : of the origin on 1 January, persons (year, origin); no interval exceeds them.
+    saw : what the estimates saw.
+    left : years to the nearest report had an office's own not been read
+        (:func:`humanflows.results.interval_cells.without_own_report`).
+    """
+
+    models: Mapping[str, FlowIntervals]
+    around: Surroundings
+    regions: np.ndarray
+    flow: np.ndarray
+    spread: np.ndarray
+    residents: np.ndarray
+    saw: Seen
+    left: np.ndarray
+
+    @property
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Positions of origin and destination of all corridors."""
+        return np.nonzero(~np.eye(self.flow.shape[1], dtype=bool))
+
+    @property
+    def last(self) -> int:
+        """Position of the last year in which any office reports; -1 without offices."""
+        return int(np.flatnonzero((self.saw.gap_office == 0).any((1, 2))).max(initial=-1))
+
+    def read(self, t: int) -> np.ndarray:
+        """Of which corridors an office is read in that year or near it, bool (pair,)."""
+        at = (t, *self.pairs)
+        return ((self.left[at] <= LONGEST) | (self.saw.seen[at] == 0)) & (YEARS in self.models)
+
+    def ends(self, t: int) -> tuple[np.ndarray, np.ndarray]:
+        """Intervals of all corridors in one year.
+
+        Returns
+        -------
+        ends : at ``ENDS``, on log(1 + x), (pair, end), pairs as ``pairs``; the estimate lies inside, none exceeds the
+            origin's residents.
+        sigma : difficulty, the expected absolute log error, (pair,).
+        """
+        here, read = (np.full(len(self.pairs[0]), t), *self.pairs), self.read(t)
+        seen = {k: getattr(self.saw, k)[here] for k in ("seen", "gap", "gap_office", "gap_meta", "offices")}
+        seen["gap"] = np.where(read, np.minimum(self.left[here], LONGEST), seen["gap"])
+        seen["seen"] = np.where(read, np.minimum(seen["gap"], 1), seen["seen"])
+        estimate = self.flow[here]
+        features = self.around.features(*here, estimate, np.where(read, 0.0, self.spread[here]), seen)
+        kind = np.select([read, seen["seen"] == 2], [YEARS, CORRIDORS], OFFICES)
+        cells = pd.DataFrame({"kind": kind, "seen": seen["seen"], "estimate": estimate, "origin": self.pairs[0],
+                              "destination": self.pairs[1]})
+        every = [cells, cells.assign(kind=np.where(seen["seen"] == 3, CORRIDORS, kind))]
+        if t > self.last:
+            every.append(cells.assign(kind=np.where(read, kind, LAST_YEARS)))
+        groupings = [groups_of(c, self.regions) for c in every]
+        found, sigma = np.empty((len(cells), len(ENDS))), np.empty(len(cells))
+        for of_kind, model in self.models.items():
+            own = kind == of_kind
+            if own.any():
+                found[own], _, sigma[own] = model.predict(
+                    estimate[own], features[own], [{k: v[own] for k, v in g.items()} for g in groupings], ENDS)
+        logs = np.minimum(as_counts(found), np.log1p(self.residents[t, self.pairs[0]])[:, None])
+        middle = np.log1p(estimate.astype(np.float64))[:, None]
+        below = np.asarray(ENDS) < 0.5
+        return np.where(below, np.minimum(logs, middle), np.maximum(logs, middle)), sigma

@@ -1,0 +1,54 @@
+"""Writes a small release with everything that a page can show, or with the least."""
+import json
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from humanflows import artifacts
+from humanflows.dataset.evidence import write_sources
+from humanflows.results.estimates import net_migration_of
+from humanflows.results.release import write_estimates_of
+
+CODES = ["COL", "DEU", "ESP", "MLT", "POL", "SYR", "TUR", "VEN"]
+YEARS = list(range(2007, 2023))
+METHODS = ("Abel & Cohen 2023: demographic accounting, pseudo-Bayes", "Abel & Cohen 2023: migration rate")
+
+
+def write_release(folder, flow, panel=None, *, whole=True):
+    """Write a release; without intervals, birthplaces, sources and events where it is not whole."""
+    n, dates = len(CODES), [*YEARS, YEARS[-1] + 1]
+    folder.mkdir(parents=True, exist_ok=True)
+    dims = {"year": YEARS, "origin": CODES, "destination": CODES}
+    stock = np.linspace(1.0, 2.0, len(dates))[:, None, None] * flow.mean(0) * 7
+    estimates = xr.Dataset(
+        {"flow": (tuple(dims), flow), "net_migration": (("year", "residence"), net_migration_of(flow)),
+         "stock": (("date_year", "birthplace", "residence"), stock)},
+        coords={**dims, "residence": CODES, "date_year": dates, "birthplace": CODES})
+    bounds = None
+    if whole:
+        bounds = xr.Dataset({f"{v}_{end}": estimates[v] * factor if v != "net_migration" else estimates[v] + shift
+                             for v in estimates for end, factor, shift in (("lower", 0.5, -5e3), ("upper", 3.0, 5e3))})
+        bounds = bounds.assign({k: bounds[k].sel(date_year=dates[::5]) for k in ("stock_lower", "stock_upper")})
+    write_estimates_of(estimates, folder, bounds)
+    if whole:
+        write_sources(panel, folder / "sources.nc")
+        parts = np.minimum(1000, np.ceil(flow)).transpose(1, 2, 0)
+        born = {"native_part": np.round(parts * 0.7), "return_part": np.round(parts * 0.2)}
+        off = {k: ("birthplace", end, "year") for k, end in (("presence", "origin"), ("leaning", "destination"))}
+        artifacts.write_netcdf(xr.Dataset(
+            {**{k: (("origin", "destination", "year"), v.astype(np.int16)) for k, v in born.items()},
+             **{k: (d, np.zeros((n, n, len(YEARS)), np.int16)) for k, d in off.items()}},
+            coords={**dims, "birthplace": CODES}), folder / "birthplace.nc")
+        told = [("SYR-DEU-2014", "t", y, "oecd, immigration, citizenship", "reported", 1000.0 * (y - 2006), 5.0, 1)
+                for y in YEARS[:12]]
+        pd.DataFrame(told, columns=["shock", "title", "year", "series", "kind", "persons", "estimated", "corridors"]
+                     ).to_csv(folder / "shocks.csv", index=False)
+        totals = [(t, a, b, y, flow[k].sum(axis)[i], 0.5 * flow[k].sum(axis)[i], 2 * flow[k].sum(axis)[i])
+                  for k, y in enumerate(YEARS) for i, c in enumerate(CODES)
+                  for t, a, b, axis in (("into", "World", c, 0), ("out of", c, "World", 1))]
+        pd.DataFrame(totals, columns=["total", "origin", "destination", "year", "persons", "lower", "upper"]).to_csv(
+            folder / "sums.csv", index=False)
+    files = {f.name: artifacts.sha256(f) for f in folder.glob("*.nc")}
+    (folder / "manifest.json").write_text(json.dumps({"profile": "world", "format": 1, "files": files}))
+    return folder

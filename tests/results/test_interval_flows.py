@@ -1,0 +1,88 @@
+"""Published intervals of flows: read offices are judged like years that were hidden, others like what nobody read."""
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from humanflows.panel.hidden_years import LONGEST
+from humanflows.results.interval_cells import CORRIDORS, LAST_YEARS, NEVER, OFFICES, YEARS, Seen
+from humanflows.results.interval_flows import Published
+
+N, LENGTH = 3, 4
+SIGMA = {CORRIDORS: 2.0, OFFICES: 1.0, YEARS: 0.5}
+
+
+class Model:
+    """Intervals of one width, as FlowIntervals answers; remembers the groups that it was asked about."""
+
+    def __init__(self, sigma):
+        self.sigma, self.asked = sigma, []
+
+    def predict(self, estimate, features, groupings, levels):
+        self.asked += [g["kind"] for g in groupings]
+        sigma = np.full(len(estimate), self.sigma)
+        return np.log1p(estimate)[:, None] + sigma[:, None] * np.array([-2.0, -1.2, 1.5, 2.5]), 0 * sigma, sigma
+
+
+class Around:
+    def features(self, t, o, d, estimate, spread, seen):
+        self.given = spread, seen
+        return np.zeros((len(o), 1), dtype=np.float32)
+
+
+def published(klass=3, left=NEVER, office=0, **more):
+    shape = (LENGTH, N, N)
+
+    def full(value):
+        return np.full(shape, value, dtype=np.int8)
+
+    gap_office = full(office)
+    gap_office[-1] = 1                  # nobody reports in the last year
+    saw = Seen(full(klass), full(0 if klass == 0 else 20), gap_office, full(NEVER), full(1))
+    flow = np.random.default_rng(0).lognormal(5, 2, shape).astype(np.float32)
+    given = {"models": {k: Model(s) for k, s in SIGMA.items()}, "around": Around(), "regions": np.array(["Europe"] * N),
+             "flow": flow, "spread": np.ones(shape), "residents": np.full((LENGTH, N), 1e9), "saw": saw,
+             "left": full(left)}
+    return Published(**given | more)
+
+
+@pytest.mark.parametrize(("klass", "left", "kind"), [
+    (0, 0, YEARS), (0, 3, YEARS), (0, NEVER, YEARS),            # reported, whatever is left without that report
+    (1, LONGEST, YEARS), (1, LONGEST + 1, OFFICES),             # reported in other years, near or far
+    (2, NEVER, CORRIDORS), (3, NEVER, OFFICES)])
+def test_each_class_is_asked_of_its_model(klass, left, kind):
+    logs, sigma = published(klass, left).ends(0)
+    assert sigma == pytest.approx(SIGMA[kind]) and (np.diff(logs, axis=1) >= 0).all()
+
+
+def test_without_hidden_years_offices_that_are_read_are_judged_like_those_that_are_not():
+    asked = published(0, 0)
+    asked = replace(asked, models={k: v for k, v in asked.models.items() if k != YEARS})
+    assert asked.ends(0)[1] == pytest.approx(SIGMA[OFFICES])
+
+
+def test_read_corridors_are_described_as_if_their_own_report_had_been_hidden():
+    asked = published(0, 4)
+    asked.ends(0)
+    spread, seen = asked.around.given
+    assert (spread == 0).all() and (seen["gap"] == 4).all() and (seen["seen"] == 1).all()
+    both = published(0, 0)
+    both.ends(0)
+    assert (both.around.given[1]["seen"] == 0).all()
+
+
+def test_after_the_last_report_intervals_of_what_is_not_read_reach_over_the_last_years():
+    for klass, left, model, reaches in ((2, NEVER, CORRIDORS, True), (1, 2, YEARS, False)):
+        asked = published(klass, left)
+        asked.ends(0)
+        assert not any(LAST_YEARS in str(k) for kinds in asked.models[model].asked for k in kinds)
+        asked.ends(LENGTH - 1)
+        assert any(LAST_YEARS in str(k) for kinds in asked.models[model].asked for k in kinds) == reaches
+
+
+def test_the_estimate_lies_inside_and_no_end_exceeds_the_residents():
+    asked = published(residents=np.full((LENGTH, N), 50.0))
+    logs, _ = asked.ends(1)
+    middle = np.log1p(asked.flow[(1, *asked.pairs)].astype(float))
+    assert (logs[:, 0] <= middle).all() and (logs[:, -1] >= middle).all()
+    assert (logs[:, -1] <= np.maximum(np.log1p(50.0), middle) + 1e-9).all()
