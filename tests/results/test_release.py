@@ -53,10 +53,10 @@ def test_an_altered_or_missing_file_is_refused(released):
 
 
 @given(st.lists(st.floats(0, 1e9), min_size=1, max_size=30))
-def test_compact_keeps_four_digits_and_drops_only_fractions_of_a_person(values):
+def test_compact_keeps_four_digits_and_more_and_drops_only_fractions_of_a_person(values):
     values = np.array(values)
     kept = release.compact(values)
-    assert np.all(np.abs(kept - values) <= np.where(values < release.SMALLEST, release.SMALLEST, 6e-4 * values))
+    assert np.all(np.abs(kept - values) <= np.where(values < release.SMALLEST, release.SMALLEST, 7e-5 * values))
     assert (release.compact(kept) == kept).all()
 
 
@@ -77,7 +77,7 @@ def test_ends_are_rounded_outwards_and_hold_the_number(estimates, tmp_path):
         assert (lower <= middle).all() and (middle <= upper).all(), name
         assert (lower <= ends[f"{name}_lower"] + 1e-3).all() or name == "net_migration"
         wanted = np.maximum(ends[f"{name}_upper"].values, middle.values)
-        assert np.allclose(upper.transpose(*middle.dims), wanted, rtol=1.1e-2, atol=1e-3), name
+        assert np.allclose(upper.transpose(*middle.dims), wanted, rtol=1.7e-2, atol=1e-3), name
     assert np.isnan(opened.stock_lower.values[1:]).all()      # ends are known on some dates alone
 
 
@@ -87,7 +87,7 @@ def test_rounding_outwards_never_narrows(values):
     low, high = release.compact_end(values, upper=False), release.compact_end(values, upper=True)
     slack = 1e-5 * np.abs(values) + 1e-30      # float32, and steps that are steps already
     assert (low <= values + slack).all() and (high >= values - slack).all()
-    assert (high.astype(float) - low <= 0.011 * np.abs(values) + slack).all()
+    assert (high.astype(float) - low <= 0.032 * np.abs(values) + slack).all()
     assert np.array_equal(release.compact_end(low, upper=False), low)
 
 

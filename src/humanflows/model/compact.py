@@ -1,6 +1,6 @@
 """Weights made small for release: effects rounded to a step, the cell in half precision, and both compressed.
 
-An effect is part of a log-hazard. Rounded to the nearest ``STEP`` it is off by half a step at most, 0.4 per cent of a
+An effect is part of a log-hazard. Rounded to the nearest ``STEP`` it is off by half a step at most, 0.8 per cent of a
 hazard; a flow has up to six of them. Rounded effects have few values, most of them near zero, and compress well. Where
 a member learned from reports is a rising list of positions: its gaps compress.
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from .. import artifacts
 from ..errors import ArtifactError
 
-STEP = 1 / 128    # of a log-hazard; a power of two, so that packing again changes nothing
+STEP = 1 / 64     # of a log-hazard; a power of two, so that packing again changes nothing
 FEW = 1000        # numbers: below, nothing is gained
 
 

@@ -3,9 +3,10 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ..results.interval_model import SIZE_NAMES
 from .style import INK, QUIET
 
-_KINDS = ("held-out corridors", "held-out offices", "last years")
+_KINDS = ("held-out corridors", "held-out offices", "held-out years", "last years")
 _GROUPINGS = ("all", "seen", "size", "side", "region of origin", "region of destination")
 _LEVELS = {0.5: ("#4477AA", "o"), 0.8: ("#CC6677", "s"), 0.9: ("#117733", "^"), 0.95: ("#332288", "D")}
 
@@ -23,7 +24,7 @@ def plot_interval_coverage(coverage: pd.DataFrame) -> Figure:
     """
     flow = coverage[(coverage["quantity"] == "flow") & (coverage["method"] == "humanflows")]
     kinds = [k for k in _KINDS if (flow["kind"] == k).any()]
-    rows = [(g, name) for g in _GROUPINGS for name in flow.loc[flow["grouping"] == g, "group"].drop_duplicates()]
+    rows = [(g, name) for g in _GROUPINGS for name in _ordered(flow.loc[flow["grouping"] == g, "group"])]
     place = {row: k for k, row in enumerate(reversed(rows))}
     figure, axes = plt.subplots(1, max(len(kinds), 1), figsize=(3.4 * max(len(kinds), 1) + 2.6, 0.24 * len(rows) + 1.6),
                                 sharey=True, squeeze=False)
@@ -49,6 +50,12 @@ def plot_interval_coverage(coverage: pd.DataFrame) -> Figure:
         figure.legend(handles, labels, title="promised", ncols=4, loc="upper right", fontsize=8, frameon=False)
     figure.tight_layout(rect=(0, 0, 1, 0.95))
     return figure
+
+
+def _ordered(names: pd.Series) -> list[str]:
+    """Groups once each: sizes from the smallest, all others by name."""
+    known = {name: k for k, name in enumerate(SIZE_NAMES)}
+    return sorted(names.drop_duplicates(), key=lambda name: (known.get(name, -1), name))
 
 
 def _short(grouping: str, name: str) -> str:

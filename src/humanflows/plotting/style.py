@@ -1,9 +1,12 @@
 """One visual identity: a colour per world region, kept in every figure, and one style sheet."""
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from ..artifacts import atomic
 from ..territories import region_of
@@ -43,9 +46,16 @@ def region_colours(territories: Iterable[str]) -> list[str]:
 
 
 def save(figure: Figure, stem: Path, *, dpi: int = 160) -> list[Path]:
-    """Write ``stem.png``, the same bytes for the same figure (no dates inside). Returns the files."""
-    target = Path(stem).with_suffix(".png")
-    with atomic(target) as temporary:
-        figure.savefig(temporary, dpi=dpi, bbox_inches="tight", metadata={"Software": "humanflows"},
-                       facecolor=figure.get_facecolor())  # the style's white would frame a dark figure
+    """Write ``stem.png``, the same bytes for the same figure (no dates inside). Returns the files.
+
+    Figures lie in the repository and are downloaded with every page: 256 colours take a third of the bytes.
+    """
+    target, drawn = Path(stem).with_suffix(".png"), BytesIO()
+    figure.savefig(drawn, format="png", dpi=dpi, bbox_inches="tight",
+                   facecolor=figure.get_facecolor())  # the style's white would frame a dark figure
+    with atomic(target) as temporary, Image.open(drawn) as picture:
+        about = PngInfo()
+        about.add_text("Software", "humanflows")
+        picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(temporary, format="PNG", optimize=True,
+                                                                           pnginfo=about, dpi=(dpi, dpi))
     return [target]

@@ -5,7 +5,7 @@ import pandas as pd
 
 from .protocol_report import Block, Figure, Fold, Table
 
-OWN, MEMBERS = "humanflows", "members alone"
+OWN, MEMBERS, AS_READ = "humanflows", "members alone", "intervals for offices that are read"
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 _HEADS = {**{f"{level:g}": f"{level:.0%}" for level in LEVELS}, "width": "width of 95%, log units", "crps": "CRPS",
           "n": "cells"}
@@ -72,6 +72,10 @@ def _flows(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
         blocks.append(Fold(f"By group: {kind}", [
             Table(_NAMES.get(str(g), str(g)), _rows(rows, ["group"]), {"group": _NAMES.get(str(g), str(g)), **_HEADS})
             for g, rows in part.groupby("grouping", sort=False)]))
+    other = flow[(flow["method"] == AS_READ) & flow["grouping"].isin(["all", "seen"])]
+    if len(other):
+        blocks.append(Table("What intervals of corridors that are reported cover of another office's report",
+                            _rows(other, ["group"]), {"group": _NAMES["seen"], **_HEADS}))
     platform = coverage[(coverage["quantity"] == "counts of a platform") & (coverage["grouping"] == "all")]
     if len(platform):
         blocks.append(Table("Counts of a platform", _rows(platform, ["kind"]), heads))

@@ -26,8 +26,8 @@ TABLES = ("scores", "net_migration_scores", "stock_scores", "world_totals", "fiv
           "witnesses", *ERROR_TABLES)
 ENSEMBLE_TABLES = ("coverage", "interval_variants", "sums", "ensemble_scores")
 SMALLEST = 0.5      # persons; a flow or stock below half a person is stored as zero
-DIGITS = 4          # significant digits of a stored number; its uncertainty is far larger
-END_DIGITS = 3      # of the ends of intervals, which are rounded outwards
+BITS = 13           # of a stored number's fraction: it is off by 0.006 per cent at most, and compresses well
+END_BITS = 6        # of those of ends of intervals, which are rounded outwards, by 1.6 per cent at most
 MEMBERS = "members"     # folder of the ensemble's packed weights
 
 
@@ -75,22 +75,19 @@ def open_release(folder: Path | None = None) -> xr.Dataset:
 
 
 def compact(values: np.ndarray) -> np.ndarray:
-    """Round to ``DIGITS`` significant digits and drop what is smaller than ``SMALLEST``; float32."""
-    return _rounded(np.where(values < SMALLEST, 0.0, values), DIGITS, np.round)
+    """Round to ``BITS`` binary digits and drop what is smaller than ``SMALLEST``; float32."""
+    return _rounded(np.where(values < SMALLEST, 0.0, values), BITS, np.rint)
 
 
 def compact_end(values: np.ndarray, *, upper: bool) -> np.ndarray:
-    """Round ends of intervals outwards, to ``END_DIGITS`` significant digits; float32. Signs are kept."""
-    return _rounded(values, END_DIGITS, np.ceil if upper else np.floor)
+    """Round ends of intervals outwards, to ``END_BITS`` binary digits; float32. Signs are kept."""
+    return _rounded(values, END_BITS, np.ceil if upper else np.floor)
 
 
-def _rounded(values: np.ndarray, digits: int, how) -> np.ndarray:
-    values = np.asarray(values, dtype=np.float64)
-    size = np.abs(values)
-    place = np.where(size > 0, np.floor(np.log10(np.maximum(size, 1e-30))), 0)
-    factor = 10.0 ** (digits - 1 - place)
-    # what is a step already stays one, though float32 holds it to seven digits only
-    return (how(np.round(values * factor, 3)) / factor).astype(np.float32)
+def _rounded(values: np.ndarray, bits: int, how) -> np.ndarray:
+    """Fractions of so many binary digits: what is rounded stays as it is when it is rounded again."""
+    fraction, exponent = np.frexp(np.asarray(values, dtype=np.float64))     # 0.5 <= |fraction| < 1
+    return np.ldexp(how(fraction * 2.0 ** (bits + 1)), exponent - bits - 1).astype(np.float32)
 
 
 def write_estimates_of(estimates: xr.Dataset, folder: Path, bounds: xr.Dataset | None = None) -> None:
@@ -104,7 +101,7 @@ def write_estimates_of(estimates: xr.Dataset, folder: Path, bounds: xr.Dataset |
         and ``flow_seen``, what was seen of each corridor and year; those that there are.
     """
     about = {"licence": LICENCE, "creator": "humanflows", "method": "factorised recurrent stock-flow network after "
-             "Gaskin & Abel (2026)", "precision": f"{DIGITS} significant digits, zero below {SMALLEST} persons"}
+             "Gaskin & Abel (2026)", "precision": f"{BITS} binary digits, zero below {SMALLEST} persons"}
     flow = estimates.flow.copy(data=compact(estimates.flow.values))
     stock = estimates.stock.copy(data=compact(estimates.stock.values))
     net = estimates.net_migration.copy(data=net_migration_of(flow.values))
@@ -202,13 +199,16 @@ def write_results(folder: Path, estimates: xr.Dataset, tables: dict[str, pd.Data
     With an ensemble ``estimates`` are its mean, and get its intervals; ``weights``, of the member that the tables of
     scores speak of, lie beside those of the ensemble's members.
     """
+    from ..model.compact import save_compact  # torch: readers of a release do without
+    from ..model.train import read_weights
+
     write_estimates_of(estimates, folder, together.bounds if together else None)
     if together:
         together.pack(folder / MEMBERS)
         tables = {**tables, **together.tables}
     for which, table in {**tables, "history": history}.items():
         artifacts.write_text(folder / f"{which}.csv", table.to_csv(index=False, float_format="%.6g"))
-    artifacts.write_bytes(folder / "member.safetensors", Path(weights).read_bytes())
+    save_compact(read_weights(weights)[0], folder / "member.safetensors")
     artifacts.write_text(folder / "splits.csv", _held_out(splits))
 
 
