@@ -374,7 +374,8 @@ def release(config: Config, protocols: Collected | None = None, together: Togeth
     if "ablation" in tables:
         artifacts.write_text(paths.RELEASE / "ablation.json", json.dumps(everything, indent=1) + "\n")
     draw_release(paths.RELEASE / "figures", estimates, flow_cells(panel, splits, ("train", "validation", "held_out")),
-                 flow_cells(panel, splits), {**tables, **(together.tables if together else {})}, history, unseen)
+                 flow_cells(panel, splits), {**tables, **(together.tables if together else {})}, history, unseen,
+                 together.bounds if together else None)
     if protocols:
         write_protocols(paths.RELEASE, withheld)
     draw_protocols(paths.RELEASE / "figures", drawn(withheld, SOURCE_TITLES))

@@ -71,6 +71,26 @@ def reports():
                         columns=["collection", "side", "criterion", "year", "origin", "destination", "persons"])
 
 
+def test_intervals_are_bands_and_a_wide_one_does_not_flatten_the_rest(flow, reports, draw):
+    bounds = xr.Dataset({"flow_lower": flow / 2, "flow_upper": flow * 50})
+    ax = grid(1, 1)
+    p.plot_corridors(flow, reports, ["MEX-USA"], axes=[ax], bounds=bounds)
+    band = ax.collections[-1].get_paths()[0].vertices
+    here = flow.sel(origin="MEX", destination="USA").values / 1000
+    assert band[:, 1].min() == pytest.approx(here.min() / 2) and band[:, 1].max() == pytest.approx(here.max() * 50)
+    assert ax.get_ylim()[1] <= 2.2 * max(here.max(), 6)
+    assert "95% interval" in [t.get_text() for t in ax.figure.legends[0].get_texts()]
+    draw(ax)
+
+
+def test_the_total_has_a_band(ax, draw):
+    p.plot_total_flow({"humanflows": ([2000, 2001], [10e6, 12e6])}, ax=ax,
+                      band=([2000, 2001], [8e6, 9e6], [12e6, 15e6]))
+    band = ax.collections[0].get_paths()[0].vertices
+    assert {8.0, 9.0, 12.0, 15.0} <= set(band[:, 1]) and ax.get_ylim()[1] >= 15
+    draw(ax)
+
+
 def test_a_corridor_shows_the_estimate_and_its_reports_alone(flow, reports, draw):
     axes = grid(1, 3)
     p.plot_corridors(flow, reports, ["MEX-USA", "USA-DEU"], axes=axes)

@@ -14,6 +14,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from scipy.optimize import isotonic_regression
@@ -123,7 +124,7 @@ def _label_ends(ax: Axes, ends: Sequence[tuple[float, float, str, str, bool]], *
     return texts
 
 
-def plot_total_flow(series: Mapping[str, tuple], *, ax: Axes) -> Axes:
+def plot_total_flow(series: Mapping[str, tuple], *, ax: Axes, band: tuple | None = None) -> Axes:
     """Moves between all territories per year, by whose estimate it is.
 
     Parameters
@@ -131,6 +132,7 @@ def plot_total_flow(series: Mapping[str, tuple], *, ax: Axes) -> Axes:
     series : by label, (years, persons per year), arrays of one length; years may be fractional. Numbers five years
         apart are means of five years around the year given and are drawn as such. ``"humanflows"`` stands out.
     ax : where to draw.
+    band : (years, lower, upper) of the 95% interval of our own total, persons.
 
     Returns
     -------
@@ -143,6 +145,9 @@ def plot_total_flow(series: Mapping[str, tuple], *, ax: Axes) -> Axes:
     """
     if not series:
         raise _empty("plot_total_flow", "series")
+    if band is not None:
+        years, lower, upper = (np.asarray(x, dtype=float) for x in band)
+        ax.fill_between(years, lower / 1e6, upper / 1e6, color=OWN, alpha=0.13, lw=0, zorder=1)
     ends, quiet, top = [], 0, 0.0
     for label, (years, persons) in series.items():
         years, millions = np.asarray(years, dtype=float), np.asarray(persons, dtype=float) / 1e6
@@ -166,6 +171,8 @@ def plot_total_flow(series: Mapping[str, tuple], *, ax: Axes) -> Axes:
         quiet += not own
         top = max(top, millions.max())
         ends.append((years[-1] + 2.5 * five, millions[-1], label, colour, own))
+    if band is not None:
+        top = min(max(top, upper.max() / 1e6), 1.5 * top)
     ax.set_ylim(0, top * 1.06 or 1)
     ax.margins(x=0.01)
     ax.set_ylabel("million persons a year")
@@ -175,7 +182,8 @@ def plot_total_flow(series: Mapping[str, tuple], *, ax: Axes) -> Axes:
     return ax
 
 
-def plot_corridors(flow: xr.DataArray, reports: pd.DataFrame, corridors: Sequence[str], *, axes):
+def plot_corridors(flow: xr.DataArray, reports: pd.DataFrame, corridors: Sequence[str], *, axes,
+                   bounds: xr.Dataset | None = None):
     """Estimates and what offices reported, a small panel for each corridor.
 
     Parameters
@@ -186,6 +194,8 @@ def plot_corridors(flow: xr.DataArray, reports: pd.DataFrame, corridors: Sequenc
         citizenship or birthplace instead of residence.
     corridors : as ``"MEX-USA"``, origin first.
     axes : array of axes, at least one for each corridor; those left over are switched off.
+    bounds : ``flow_lower, flow_upper``, ends of 95% intervals, drawn as a band. An axis reaches to twice the largest
+        estimate or report at most: a wider band leaves it.
 
     Returns
     -------
@@ -217,7 +227,12 @@ def plot_corridors(flow: xr.DataArray, reports: pd.DataFrame, corridors: Sequenc
             sides.append(side)
             hollow |= open_
         ax.plot(here.year, here.values / 1e3, color=OWN, lw=2.2, zorder=4)
-        ax.set_ylim(0, max(float(here.max()), rows.persons.max() if len(rows) else 0, 1e-3) / 1e3 * 1.08)
+        top = max(float(here.max()), rows.persons.max() if len(rows) else 0, 1e-3)
+        if bounds is not None:
+            low, high = (bounds[f"flow_{k}"].sel(origin=origin, destination=destination) for k in ("lower", "upper"))
+            ax.fill_between(low.year, low.values / 1e3, high.values / 1e3, color=OWN, alpha=0.15, lw=0, zorder=2)
+            top = min(max(top, float(high.max())), 2 * top)
+        ax.set_ylim(0, top / 1e3 * 1.08)
         ax.set_title(f"{names.get(origin, origin)} → {names.get(destination, destination)}", fontsize=9.5, wrap=False)
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         ax.yaxis.set_major_locator(MaxNLocator(4))
@@ -228,6 +243,8 @@ def plot_corridors(flow: xr.DataArray, reports: pd.DataFrame, corridors: Sequenc
     for ax in panels[len(corridors):]:
         ax.set_axis_off()
     handles = [Line2D([], [], color=OWN, lw=2.2, label="estimate")]
+    if bounds is not None:
+        handles.append(Patch(color=OWN, alpha=0.15, lw=0, label="95% interval"))
     handles += [Line2D([], [], ls="", marker="s", color=COLLECTION_COLOURS.get(c, QUIET),
                        label=SOURCE_TITLES.get(c, c)) for c in dict.fromkeys(sorted(collections))]
     handles += [Line2D([], [], ls="", marker=SIDES.get(s, ("s",))[0], color=QUIET, label=SIDES.get(s, ("", s))[1])

@@ -42,7 +42,7 @@ OWN = "humanflows"
 
 def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, held_out: pd.DataFrame,
                  tables: Mapping[str, pd.DataFrame], history: pd.DataFrame,
-                 unseen: xr.DataArray | None = None) -> list[Path]:
+                 unseen: xr.DataArray | None = None, bounds: xr.Dataset | None = None) -> list[Path]:
     """Draw every stored figure.
 
     Parameters
@@ -53,9 +53,10 @@ def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, hel
         held out.
     tables : ``scores``, ``world_totals``, ``witnesses`` and those of the error analysis (``worst_corridors``,
         ``residuals``, ``error_components``, ``shocks``, ``shock_scores``); those of them that have no row make no
-        figure. ``ablation`` and ``coverage`` may be absent.
+        figure. ``ablation``, ``coverage`` and ``sums`` may be absent.
     history : losses by epoch.
     unseen : flows by a member that did not see what was held out; those of the estimates by default.
+    bounds : ``flow_lower, flow_upper``, ends of 95% intervals, where there are any.
 
     Returns
     -------
@@ -74,11 +75,11 @@ def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, hel
     plot_net_migration_map(estimates.net_migration.isel(year=slice(-10, None)).mean("year"), geometry, ax=ax)
     keep("net_migration_map", figure)
     figure, ax = plt.subplots(figsize=(9, 5))
-    plot_total_flow(_totals(tables["world_totals"]), ax=ax)
+    plot_total_flow(_totals(tables["world_totals"]), ax=ax, band=_band(tables.get("sums")))
     keep("total_flow", figure)
     figure, axes = plt.subplots(3, 4, figsize=(13, 8.5), sharex=True)
     known = [c for c in CORRIDORS if set(c.split("-")) <= set(estimates.origin.values)]
-    plot_corridors(estimates.flow, reports, known, axes=axes)
+    plot_corridors(estimates.flow, reports, known, axes=axes, bounds=bounds)
     keep("corridors", figure)
     figure, axes = plt.subplots(1, 2, figsize=(11, 5.2))
     for ax, side in zip(axes, ("immigration", "emigration")):
@@ -109,6 +110,14 @@ def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, hel
         plot_other_side(tables["witnesses"], ax=ax)
         keep("other_side", figure)
     return files
+
+
+def _band(sums: pd.DataFrame | None) -> tuple | None:
+    """Years and ends of the 95% interval of all flows together, where there are any."""
+    if sums is None or not (sums["total"] == "world").any():
+        return None
+    rows = sums[sums["total"] == "world"].sort_values("year")
+    return tuple(rows[k].to_numpy() for k in ("year", "lower", "upper"))
 
 
 def _totals(table: pd.DataFrame) -> dict[str, tuple]:
