@@ -22,7 +22,7 @@ from .results.interval_cells import YEARS as YEAR_CELLS
 from .results.interval_evaluation import sample_of
 from .results.interval_material import Material
 from .results.interval_model import jittered
-from .results.interval_release import fit_models, published
+from .results.interval_release import as_published, fit_models
 from .results.interval_sums import Components, variance_components
 from .results.needs import (
     ReadNoise,
@@ -86,7 +86,7 @@ def make_needs(given: Material, members, *, number: int = YEARS, workers: int = 
                                                                      every["kind"] == YEAR_CELLS))
     sample = sample_of(cells, around, given.regions)
     models = fit_models(sample, sample_of(hidden, around, given.regions))
-    asked = published(given, models, around)
+    asked = as_published(given, models, around)
     years = last_years(asked.saw, number)
     found = narrowing(asked, already_reported(panel), noise_of(cells, given.flow), years)
     totals = total_ends(asked, found, given.members_of_year(int(years[-1])),

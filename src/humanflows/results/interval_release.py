@@ -68,7 +68,7 @@ def make_intervals(given: Material, *, workers: int = 1) -> dict[str, xr.Dataset
     tables += [how(j, given.regions) for j in judged for how in (flow_coverage, _members_alone)]
     if len(platform[0]):
         tables.append(flow_coverage(judge(*platform, workers=workers), given.regions, "counts of a platform"))
-    flows, sigma, near = flow_bounds(given.panel, published(given, models, around))
+    flows, sigma, near = flow_bounds(given.panel, as_published(given, models, around))
     stocks, of_stocks = stock_bounds(given)
     net, of_net = net_bounds(given)
     return {"flow_bounds.nc": flows, "stock_bounds.nc": stocks, "net_migration_bounds.nc": net,
@@ -99,7 +99,7 @@ def fit_models(offices: Sample, years: Sample) -> dict[str, FlowIntervals]:
             **({YEARS: fit_intervals(years, with_location=False)} if len(years.observed) else {})}
 
 
-def published(given: Material, models: Mapping[str, FlowIntervals], around: Surroundings) -> Published:
+def as_published(given: Material, models: Mapping[str, FlowIntervals], around: Surroundings) -> Published:
     """The models, joined with what a release saw."""
     return Published(models, around, given.regions, given.flow, given.spread,
                      given.panel["population"].transpose("date_year", "residence").values[:-1],
