@@ -98,14 +98,14 @@ def test_members_are_chosen_by_number(config):
             ensemble.list_members(config, [bad])
 
 
-def test_every_member_leaves_its_files_and_says_what_made_them(made):
+def test_every_member_leaves_its_files_and_says_what_made_them(made, config):
     assert list(made) == [1, 2, 3, 4]
     for number, folder in made.items():
         assert {f.name for f in folder.iterdir()} == {*ensemble.FILES, *(f"{f}.manifest.json" for f in
                                                                          (ensemble.WEIGHTS, ensemble.ESTIMATES))}
         about = artifacts.read_manifest(folder / ensemble.WEIGHTS)
         assert (about["seed"], about["made_by"], about["device"]) == (number, "humanflows ensemble", "cpu")
-        assert about["inputs"]["draws"]["reporters"] == 1.0 and about["seconds"] > 0 and about["threads"] == 1
+        assert about["inputs"]["draws"]["reporters"] == config.ensemble.reporters and about["seconds"] > 0 and about["threads"] == 1
 
 
 def test_members_differ_and_the_same_member_repeats_itself(made, panel, config, tmp_path):
