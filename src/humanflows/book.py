@@ -121,9 +121,21 @@ def notebook_parameters(notebook: Path, config: Config, given: Mapping | None = 
 TWIN_ONLY = "twin-only"   # tag of the parameters cell of notebooks about the simulated world, whatever the profile
 
 
+OF_RELEASE = "of-the-release"   # tag of the parameters cell of notebooks that draw data/release, whatever the profile
+
+
 def is_about_the_twin(notebook: Path) -> bool:
     """Whether a notebook shows simulated numbers under every profile (lessons, recovery of the truth)."""
-    return any({"parameters", TWIN_ONLY} <= set(c.metadata.get("tags", []))
+    return _has_tag(notebook, TWIN_ONLY)
+
+
+def is_of_the_release(notebook: Path) -> bool:
+    """Whether a notebook shows the numbers of ``data/release`` under every profile."""
+    return _has_tag(notebook, OF_RELEASE)
+
+
+def _has_tag(notebook: Path, tag: str) -> bool:
+    return any({"parameters", tag} <= set(c.metadata.get("tags", []))
                for c in nbformat.read(notebook, as_version=4).cells)
 
 
@@ -639,7 +651,8 @@ def numbers_part(profile: str = "twin") -> str:
         if source.is_file():
             manifest = artifacts.read_manifest(paths.EXECUTED / profile / source.name)
             title = nbformat.read(source, as_version=4).cells[0].source.partition("\n")[0]
-            kind = kinds[(manifest or {}).get("profile") or profile]
+            of = release_profile() if is_of_the_release(source) else (manifest or {}).get("profile") or profile
+            kind = kinds[of]
             made = f"executed {str((manifest or {}).get('made_at', ''))[:10]}, {_seconds(manifest)}"
         else:
             text = (paths.ROOT / f"{entry}.md").read_text(encoding="utf-8")
@@ -818,7 +831,8 @@ def _stage_notebook(name: str, profile: str, target: Path) -> None:
     if first.cell_type != "markdown" or not head.startswith("# "):
         raise ConfigError(paths.NOTEBOOKS / name, "the first cell does not begin with a title",
                           "begin it with a line like '# Train one member'", key="cell 0")
-    first.source = f"{head}\n\n{banner(manifest['profile'])}\n{rest.lstrip()}"
+    of = release_profile() if is_of_the_release(paths.NOTEBOOKS / name) else manifest["profile"]
+    first.source = f"{head}\n\n{banner(of)}\n{rest.lstrip()}"
     nbformat.write(notebook, target / "notebooks" / name)
 
 

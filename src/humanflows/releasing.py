@@ -16,8 +16,12 @@ from .dataset.factors import Moves, mean_moves, moves_of
 from .errors import ArtifactError
 from .model import train as training
 from .protocols import read_collected
+from .results import peer_regions
+from .results.elasticities import flow_elasticities
 from .results.estimates import open_estimates
+from .results.peers import published_peers
 from .results.release import Together
+from .territories import codes
 
 STOCK_DATES = 5     # years between the dates whose stocks get intervals in the release; the last date is one, too
 
@@ -52,7 +56,8 @@ def release(config: Config) -> Path:
 
 
 def write_provenance(config: Config, folder: Path, together: Together | None = None) -> None:
-    """Who spoke about each corridor and year, and the flows by birthplace in factorised form, into a release.
+    """Who spoke about each corridor and year, flows by birthplace in factorised form, and the tables of the paper's
+    figures, into a release.
 
     Parameters
     ----------
@@ -66,8 +71,58 @@ def write_provenance(config: Config, folder: Path, together: Together | None = N
     write_birthplace(_moves(config, panel, together), flow, stock, panel["year"].values.tolist(),
                      panel["origin"].values.astype(str).tolist(), folder / "birthplace.nc",
                      made_from=f"mean of {together.about['members']} members" if together else "one member")
+    write_paper_tables(config, panel, folder, together)
     if together:
         needs.release_needs(config.profile, folder, settings=_settings(config))
+
+
+def write_paper_tables(config: Config, panel: xr.Dataset, folder: Path, together: Together | None = None) -> list[Path]:
+    """What the paper's figures need beside the estimates: totals of published estimates, and elasticities.
+
+    Others' totals need their files: a table stays as it was in the release where these are not at hand.
+
+    Parameters
+    ----------
+    config, folder, together : as for :func:`write_provenance`.
+    panel : of the profile.
+
+    Returns
+    -------
+    The files written.
+    """
+    written = []
+    peers = published_peers(config.years, codes()) if config.profile == "world" else {}
+    if peers:
+        flow = xr.load_dataset(folder / "flows.nc", engine="netcdf4")["flow"]
+        for name, table in peer_regions.make_tables(flow, panel, peers).items():
+            written.append(artifacts.write_text(folder / f"{name}.csv", table.to_csv(index=False, float_format="%.5g")))
+    made = keep_elasticities(config, panel, together)
+    return [*written, artifacts.write_bytes(folder / "elasticities.csv", made.read_bytes())]
+
+
+def keep_elasticities(config: Config, panel: xr.Dataset, together: Together | None = None) -> Path:
+    """Elasticities of every member that is released, kept when fresh: ``elasticities.csv`` of the profile's folder."""
+    own = ensemble.ensemble_config(config.profile, settings=_settings(config)) if together else None
+    files = {k: ensemble.member_folder(config.profile, k) / ensemble.WEIGHTS for k in ensemble.list_members(own)} \
+        if together else {1: pipeline.member_path(config)}
+    target = config.folder / "elasticities.csv"
+    inputs = {"members": [artifacts.sha256(artifacts.require(f, "training")) for f in files.values()],
+              "panel": artifacts.sha256(pipeline.panel_path(config)),
+              "code": artifacts.code_digest("results/elasticities.py", "releasing.py")}
+    if artifacts.is_fresh(target, inputs):
+        return target
+    tables = []
+    for k, file in files.items():
+        if together:
+            member = ensemble.load_member(config.profile, k, panel, own)
+            shown = ensemble.member_panel(panel, ensemble.member_config(own, k))
+        else:
+            member, shown = training.load_member(file, panel, pipeline.open_splits(config), config), panel
+        tables.append(flow_elasticities(member.model, shown, without=config.model.without, member=k))
+    text = pd.concat(tables, ignore_index=True).to_csv(index=False, float_format="%.4g")
+    artifacts.write_text(target, text)
+    artifacts.write_manifest(target, made_by="release", inputs=inputs, profile=config.profile, seed=config.seed)
+    return target
 
 
 def _moves(config: Config, panel: xr.Dataset, together: Together | None) -> Iterator[Moves]:

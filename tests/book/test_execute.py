@@ -150,6 +150,10 @@ def test_a_notebook_about_the_twin_stays_simulated_under_every_profile(project):
     assert [artifacts.read_manifest(f)["profile"] for f in (first, second)] == ["world", "twin"]
 
 
+def test_only_the_papers_figures_are_of_the_release():
+    assert [f.stem for f in book.notebooks() if book.is_of_the_release(f)] == ["09_paper_figures"]
+
+
 def test_lessons_and_the_recovery_are_about_the_twin():
     about = {f.stem for f in book.notebooks() if book.is_about_the_twin(f)}
     assert about == {f.stem for f in book.notebooks() if "_lesson_" in f.stem} | {

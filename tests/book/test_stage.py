@@ -187,3 +187,16 @@ def test_the_table_of_numbers_follows_what_each_page_was_made_from(project):
     assert "**real**" in lines["[The result](../book/real)"]
     assert "**real**" in lines["[A title](../notebooks/00_first)"]
     assert "**simulated**" in lines["[A lesson](../notebooks/01_second)"]
+
+
+def test_a_notebook_of_the_release_has_its_banner_under_every_profile(project):
+    (paths.RELEASE / "manifest.json").write_text('{"profile": "world"}')
+    toc = "format: jb-book\nroot: book/index\nchapters:\n  - file: notebooks/01_second\n"
+    (paths.ROOT / "_toc.yml").write_text(toc)
+    (paths.BOOK / "index.md").write_text("# Welcome\n\nNo numbers.\n")
+    write_notebook(paths.NOTEBOOKS, "01_second.ipynb", "print(1)", title="# Figures",
+                   tags=("parameters", book.OF_RELEASE))
+    book.execute_notebooks("twin", only=["01"])
+    assert "**real**" in book.numbers_part("twin")
+    staged = nbformat.read(book.stage("twin") / "notebooks" / "01_second.ipynb", as_version=4)
+    assert "Real sources" in staged.cells[0].source and "Simulated" not in staged.cells[0].source

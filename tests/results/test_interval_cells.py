@@ -13,7 +13,7 @@ from humanflows.results.interval_cells import (
     build_cells,
     reported_flows,
     what_was_seen,
-    without_own_report,
+    years_to_others,
 )
 
 CODES = ["ABW", "AUT", "BEL", "CHE"]
@@ -79,12 +79,12 @@ def test_gaps_are_distances_to_the_nearest_mark():
         assert _years_to(marked, other=True)[:, j].tolist() == others
 
 
-def test_what_is_left_without_an_offices_own_report(panel):
-    left = without_own_report(panel)
-    # AUT alone reports ABW-AUT, once: nothing is left; in other years that report is
+def test_reports_of_other_years_are_what_is_left_of_a_year(panel):
+    left = years_to_others(panel)
+    # ABW-AUT is reported once: nothing is left of that year; in other years that report is
     assert left[0, 0, 1] == NEVER and left[2, 0, 1] == 2
-    # of BEL-AUT in the third year both offices speak: one is left
-    assert left[2, 2, 1] == 0
+    # of BEL-AUT in the third year both offices speak, and in no other
+    assert left[2, 2, 1] == NEVER and left[1, 2, 1] == 1
     assert (left[:, 0, 3] == NEVER).all() and (left[:, 3, 1] == NEVER).all()      # Meta is no office
 
 

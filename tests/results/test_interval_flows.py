@@ -47,7 +47,7 @@ def published(klass=3, left=NEVER, office=0, **more):
 
 
 @pytest.mark.parametrize(("klass", "left", "kind"), [
-    (0, 0, YEARS), (0, 3, YEARS), (0, NEVER, YEARS),            # reported, whatever is left without that report
+    (0, 1, YEARS), (0, 30, YEARS), (0, NEVER, YEARS),           # reported, whatever else there is
     (1, LONGEST, YEARS), (1, LONGEST + 1, OFFICES),             # reported in other years, near or far
     (2, NEVER, CORRIDORS), (3, NEVER, OFFICES)])
 def test_each_class_is_asked_of_its_model(klass, left, kind):
@@ -56,19 +56,19 @@ def test_each_class_is_asked_of_its_model(klass, left, kind):
 
 
 def test_without_hidden_years_offices_that_are_read_are_judged_like_those_that_are_not():
-    asked = published(0, 0)
+    asked = published(0, 1)
     asked = replace(asked, models={k: v for k, v in asked.models.items() if k != YEARS})
     assert asked.ends(0)[1] == pytest.approx(SIGMA[OFFICES])
 
 
-def test_read_corridors_are_described_as_if_their_own_report_had_been_hidden():
+def test_read_corridors_are_described_as_if_the_years_reports_had_been_hidden():
     asked = published(0, 4)
     asked.ends(0)
     spread, seen = asked.around.given
     assert (spread == 0).all() and (seen["gap"] == 4).all() and (seen["seen"] == 1).all()
-    both = published(0, 0)
-    both.ends(0)
-    assert (both.around.given[1]["seen"] == 0).all()
+    single = published(0, NEVER)
+    single.ends(0)
+    assert (single.around.given[1]["gap"] == LONGEST).all()
 
 
 def test_after_the_last_report_intervals_of_what_is_not_read_reach_over_the_last_years():

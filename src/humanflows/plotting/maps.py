@@ -18,7 +18,9 @@ from matplotlib.ticker import FuncFormatter
 from pyproj import Transformer
 
 from ..errors import InputError
-from ..territories import REGIONS, check_codes, region_of
+from ..results.regions import by_region, sum_by_region
+from ..results.regions import checked as _checked
+from ..territories import REGIONS, region_of
 from .style import DIVERGING, INK, LAND, PAPER, QUIET, REGION_COLOURS
 
 EQUAL_EARTH = 8857
@@ -30,25 +32,6 @@ SHORT_NAMES = {"Latin America and the Caribbean": "Latin America\n& Caribbean", 
 
 
 # -- input ------------------------------------------------------------------------------------------------------------
-def _checked(data: xr.DataArray, dims: Sequence[str], territory_dims: Sequence[str], what: str) -> xr.DataArray:
-    """``data`` with dimensions in the order of ``dims`` (an ellipsis first: any others before), or an InputError."""
-    named = [d for d in dims if d is not ...]
-    missing = [d for d in named if d not in data.dims]
-    extra = [] if ... in dims else [d for d in data.dims if d not in named]
-    if missing or extra:
-        raise InputError(what, f"dimensions are {tuple(data.dims)}",
-                         f"give data[{', '.join(named)}]: select or sum the rest",
-                         key=", ".join(map(str, missing + extra)))
-    for dim in territory_dims:
-        if dim not in data.coords:
-            raise InputError(what, "a dimension without territory codes", "give it its ISO 3166-1 alpha-3 codes",
-                             key=dim)
-        check_codes(pd.Series(data[dim].values, dtype=object), file=what)
-    if data.size == 0 or not bool(np.isfinite(data).any()):
-        raise InputError(what, "no number to draw", "select territories and years that have data")
-    return data.transpose(*dims)
-
-
 def _check_geometry(geometry: gpd.GeoDataFrame, territories: Iterable[str], what: str) -> None:
     lacking = sorted(set(territories) - set(geometry.index))
     if lacking:
@@ -86,35 +69,6 @@ def _bare(ax: Axes) -> None:
     ax.set(xticks=[], yticks=[], xlabel="", ylabel="")
     ax.grid(False)
     ax.spines[:].set_visible(False)
-
-
-# -- regions ----------------------------------------------------------------------------------------------------------
-def _sum_by_region(data: xr.DataArray, dim: str, new: str) -> xr.DataArray:
-    labels = xr.DataArray(region_of().loc[list(data[dim].values)].to_numpy(dtype=str), dims=dim, name=new)
-    present = [r for r in REGIONS if r in set(labels.values)]
-    return data.astype(float).groupby(labels).sum(skipna=False).sel({new: present})
-
-
-def by_region(flow: xr.DataArray) -> xr.DataArray:
-    """Sum a flow over the territories of each region, moves within a region included.
-
-    Parameters
-    ----------
-    flow : ``[..., origin, destination]``, persons; any subset of the 231 territories.
-
-    Returns
-    -------
-    ``[..., origin_region, destination_region]``, persons, in the order of ``territories.REGIONS``. A region of which
-    ``flow`` has no territory is left out rather than shown as empty. Not-a-number stays so.
-
-    Raises
-    ------
-    InputError
-        Without the two dimensions, with an unknown territory, or without any number.
-    """
-    flow = _checked(flow, (..., "origin", "destination"), ("origin", "destination"), "flow by region")
-    total = _sum_by_region(_sum_by_region(flow, "origin", "origin_region"), "destination", "destination_region")
-    return total.transpose(..., "origin_region", "destination_region").rename(flow.name)
 
 
 # -- net migration ----------------------------------------------------------------------------------------------------
@@ -236,7 +190,7 @@ def plot_region_net(net_migration: xr.DataArray, ax: Axes) -> Axes:
         Without any number, with an unknown territory, or with other dimensions.
     """
     data = _checked(net_migration, ("year", "residence"), ("residence",), "net migration by region")
-    millions = _sum_by_region(data, "residence", "region") / 1e6
+    millions = sum_by_region(data, "residence", "region") / 1e6
     years = millions.year.values
     ax.axhline(0, color=QUIET, linewidth=0.9, zorder=1)
     for region in millions.region.values:
@@ -321,7 +275,11 @@ def _arc(start: tuple[float, float], end: tuple[float, float], points: int = 48)
 def _ribbon(longitude: np.ndarray, y: np.ndarray, width: float) -> np.ndarray:
     """Polygon around a curve in projected space, thin at its start and ``width`` metres wide at its end."""
     _, height, scale = _equal_earth()
-    line = np.column_stack([longitude * np.interp(y, height, scale), y])
+    return _widen(np.column_stack([longitude * np.interp(y, height, scale), y]), width)
+
+
+def _widen(line: np.ndarray, width: float) -> np.ndarray:
+    """Polygon around a curve [point, xy] in the plane, thin at its start and ``width`` wide at its end."""
     slope = np.gradient(line, axis=0)
     normal = np.column_stack([-slope[:, 1], slope[:, 0]]) / np.maximum(np.linalg.norm(slope, axis=1), 1e-9)[:, None]
     half = width / 2 * np.linspace(0.18, 1, len(line))[:, None]
@@ -440,7 +398,8 @@ def plot_region_circle(flow: xr.DataArray, ax: Axes) -> Axes:
 
     Parameters
     ----------
-    flow : ``[origin, destination]``, persons per year; any subset of the 231 territories.
+    flow : ``[origin, destination]``, persons per year, any subset of the 231 territories; or sums over regions,
+        ``[origin_region, destination_region]``.
     ax : where to draw, best square.
 
     Returns
@@ -454,8 +413,12 @@ def plot_region_circle(flow: xr.DataArray, ax: Axes) -> Axes:
         Without any number above nought, with an unknown territory, or with other dimensions.
     """
     what = "region circle"
-    flow = _checked(flow, ("origin", "destination"), ("origin", "destination"), what)
-    moves = by_region(flow.fillna(0.0)).to_pandas().reindex(index=REGIONS, columns=REGIONS, fill_value=0.0)
+    summed = ("origin_region", "destination_region")
+    if set(flow.dims) == set(summed):
+        between = _checked(flow, summed, (), what)
+    else:
+        between = by_region(_checked(flow, ("origin", "destination"), ("origin", "destination"), what).fillna(0.0))
+    moves = between.to_pandas().reindex(index=REGIONS, columns=REGIONS, fill_value=0.0)
     if (moves.to_numpy() < 0).any() or moves.to_numpy().sum() <= 0:
         raise InputError(what, "no moves to draw, or negative ones", "give a flow of persons")
     ends = moves.sum(axis=1) + moves.sum(axis=0)

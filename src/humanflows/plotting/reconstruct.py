@@ -11,15 +11,13 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
-from matplotlib.patches import Patch, Polygon
 from matplotlib.ticker import MaxNLocator
 
 from ..errors import InputError
 from .charts import OWN_LABEL, _check_axes, _check_columns, _empty, _label_ends
-from .maps import EQUAL_EARTH, SMALL_KM2, _bare, _check_geometry, _globe
-from .style import INK, LAND, OTHER, OWN, PAPER, QUIET
+from .choropleth import draw_territories
+from .style import INK, OTHER, OWN, PAPER, QUIET
 
 MEASURES = {"count": "persons", "log_count": "log(1 + persons)", "proportion": "share of the origin's outflow",
             "rate": "per inhabitant of the origin"}
@@ -156,36 +154,10 @@ def plot_disagreement_map(totals: pd.DataFrame, geometry: gpd.GeoDataFrame, *, a
     if table.empty:
         raise _empty(figure, "territory")
     factor = table.max(axis=1) / table.min(axis=1)
-    _check_geometry(geometry, factor.index, figure)
-    norm = LogNorm(1, 100)
-    outlines = geometry.geometry.to_crs(EQUAL_EARTH)
-    small = outlines.area[factor.index] < SMALL_KM2 * 1e6
-    edge = _globe(-58, 84)
-    ax.add_patch(Polygon(edge, facecolor="#f7f9fb", edgecolor="#d5dbe1", linewidth=0.6, zorder=0, gid="globe"))
-    blank = outlines.drop(factor.index)
-    if len(blank):
-        blank.plot(ax=ax, color=LAND, edgecolor=PAPER, linewidth=0.3, zorder=1, gid="no-data")
-    colours = _SPREAD(norm(factor.clip(1, 100).to_numpy()))
-    outlines[factor.index].plot(ax=ax, color=colours, edgecolor="#8c97a3", linewidth=0.3, zorder=2, gid="territories")
-    dots = factor[small].sort_values().index
-    if len(dots):
-        at = gpd.points_from_xy(geometry.longitude[dots], geometry.latitude[dots], crs=4326).to_crs(EQUAL_EARTH)
-        ax.scatter(at.x, at.y, s=17, color=_SPREAD(norm(factor[dots].clip(1, 100).to_numpy())), edgecolor="#5d6975",
-                   linewidth=0.45, zorder=3, gid="small-territories")
-    ax.set_aspect("equal")
-    _bare(ax)
-    ax.set_xlim(edge[:, 0].min() * 1.01, edge[:, 0].max() * 1.01)
-    ax.set_ylim(edge[:, 1].min() * 1.02, edge[:, 1].max() * 1.02)
-    if len(blank):
-        ax.legend(handles=[Patch(facecolor=LAND, edgecolor="#d5dbe1", label="not in all, or nobody")], loc="lower left",
-                  bbox_to_anchor=(0.06, 0.08), handlelength=1.2, handleheight=1.1)
-    bar = ax.figure.colorbar(ScalarMappable(norm, _SPREAD), ax=ax, orientation="horizontal", fraction=0.045, pad=0.02,
-                             shrink=0.6, aspect=45, extend="max" if factor.max() > 100 else "neither")
-    bar.set_ticks([1, 2, 5, 10, 20, 50, 100], labels=["equal", "2", "5", "10", "20", "50", "100"])
-    bar.minorticks_off()
-    bar.outline.set_visible(False)
-    bar.set_label(f"largest of {table.shape[1]} estimates of {quantity}, as a multiple of the smallest")
-    return ax
+    return draw_territories(
+        factor, geometry, ax, norm=LogNorm(1, 100), cmap=_SPREAD, ticks=[1, 2, 5, 10, 20, 50, 100],
+        labels=["equal", "2", "5", "10", "20", "50", "100"], blank="not in all, or nobody",
+        title=f"largest of {table.shape[1]} estimates of {quantity}, as a multiple of the smallest")
 
 
 def plot_five_year_scores(scores: pd.DataFrame, *, axes, measures: Sequence[str] = tuple(MEASURES)):

@@ -74,10 +74,9 @@ def what_was_seen(panel: xr.Dataset, visible: np.ndarray | None = None) -> Seen:
     return Seen(seen, gap, gap_office, _years_to(_mark(panel, visible & of_platform)), offices)
 
 
-def without_own_report(panel: xr.Dataset) -> np.ndarray:
-    """Years to the nearest report that is left when one office's report of that corridor and year is taken away.
-
-    So far would a release have had to look, had it not read what it read: 0 where both countries' offices report.
+def years_to_others(panel: xr.Dataset) -> np.ndarray:
+    """Years to the nearest report of the corridor in another year: so far would one have to look, had nobody reported
+    it in that year.
 
     Parameters
     ----------
@@ -85,13 +84,9 @@ def without_own_report(panel: xr.Dataset) -> np.ndarray:
 
     Returns
     -------
-    int8 array (year, origin, destination), ``NEVER`` where nothing is left, or ever was.
+    int8 array (year, origin, destination), ``NEVER`` where there is none.
     """
-    of_platform, reporter = _who_reports(panel)
-    at_origin = reporter == panel["flow_origin"].values
-    reported, one = _mark(panel, ~of_platform), _mark(panel, ~of_platform & at_origin)
-    both = one & _mark(panel, ~of_platform & ~at_origin)
-    return np.where(both, np.int8(0), _years_to(reported, other=True))
+    return _years_to(_mark(panel, ~_who_reports(panel)[0]), other=True)
 
 
 def _who_reports(panel: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:

@@ -1,10 +1,11 @@
 """Intervals of flows as they are published: of every corridor and year, by what was seen there.
 
 Where an office reports the corridor, in that year or at most ``LONGEST`` years away, errors are those of held-out
-years, as if that year's report had not been read: so far may the office's own report be off. Else, with reports longer
-ago, they are those of held-out offices, and with none those of held-out corridors. Where neither office reports
-anything, the interval reaches over both; in years after the last report of any office it reaches over those of the last
-years as well.
+years, as if nobody's report of that year had been read: so far may an office that reports the corridor be off. What the
+office at the other end would say is another matter: many miss nearly all departures, and an interval that reached down
+to them would say nothing of those who moved. Else, with reports longer ago, they are those of held-out offices, and
+with none those of held-out corridors. Where neither office reports anything, the interval reaches over both; in years
+after the last report of any office it reaches over those of the last years as well.
 """
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..panel.hidden_years import LONGEST
-from .interval_cells import CORRIDORS, LAST_YEARS, OFFICES, YEARS, Seen, Surroundings
+from .interval_cells import CORRIDORS, LAST_YEARS, OFFICES, SEEN, YEARS, Seen, Surroundings
 from .interval_material import ENDS
 from .interval_model import FlowIntervals, as_counts, groups_of
 
@@ -31,8 +32,7 @@ class Published:
     flow, spread : (year, origin, destination): estimates, persons, and standard deviation of the members' log(1 + x).
     residents : of the origin on 1 January, persons (year, origin); no interval exceeds them.
     saw : what the estimates saw.
-    left : years to the nearest report had an office's own not been read
-        (:func:`humanflows.results.interval_cells.without_own_report`).
+    left : years to the nearest report of another year (:func:`humanflows.results.interval_cells.years_to_others`).
     """
 
     models: Mapping[str, FlowIntervals]
@@ -71,7 +71,7 @@ class Published:
         here, read = (np.full(len(self.pairs[0]), t), *self.pairs), self.read(t)
         seen = {k: getattr(self.saw, k)[here] for k in ("seen", "gap", "gap_office", "gap_meta", "offices")}
         seen["gap"] = np.where(read, np.minimum(self.left[here], LONGEST), seen["gap"])
-        seen["seen"] = np.where(read, np.minimum(seen["gap"], 1), seen["seen"])
+        seen["seen"] = np.where(read, SEEN.index("B other years"), seen["seen"])
         estimate = self.flow[here]
         features = self.around.features(*here, estimate, np.where(read, 0.0, self.spread[here]), seen)
         kind = np.select([read, seen["seen"] == 2], [YEARS, CORRIDORS], OFFICES)

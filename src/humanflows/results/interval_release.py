@@ -14,7 +14,7 @@ from .interval_cells import (
     YEARS,
     Surroundings,
     what_was_seen,
-    without_own_report,
+    years_to_others,
 )
 from .interval_evaluation import (
     Judged,
@@ -42,6 +42,9 @@ AS_READ = "intervals for offices that are read"
 def make_intervals(given: Material, *, workers: int = 1) -> dict[str, xr.Dataset | pd.DataFrame]:
     """Everything at once, by file name.
 
+    Of held-out years those count in which nobody else's report of the corridor was seen either: what the other
+    country's office says is no second look at what the hidden one says.
+
     Parameters
     ----------
     given : what to make it of.
@@ -54,8 +57,9 @@ def make_intervals(given: Material, *, workers: int = 1) -> dict[str, xr.Dataset
         cells = given.cells[chosen].reset_index(drop=True)
         return cells, sample_of(cells, around, given.regions)
 
+    alone = given.cells["seen"].to_numpy() == SEEN.index("B other years")
     offices, years, platform = (part_of(chosen) for chosen in (
-        ~of_platform & (kind != YEARS), ~of_platform & (kind == YEARS), of_platform))
+        ~of_platform & (kind != YEARS), ~of_platform & (kind == YEARS) & alone, of_platform))
     judged, models = [judge(*offices, workers=workers)], fit_models(offices[1], years[1])
     tables, components = [], components_of(judged[0])
     sums, of_sums = judge_sums(judged[0], components, given.regions)
@@ -103,7 +107,7 @@ def as_published(given: Material, models: Mapping[str, FlowIntervals], around: S
     """The models, joined with what a release saw."""
     return Published(models, around, given.regions, given.flow, given.spread,
                      given.panel["population"].transpose("date_year", "residence").values[:-1],
-                     what_was_seen(given.panel), without_own_report(given.panel))
+                     what_was_seen(given.panel), years_to_others(given.panel))
 
 
 def flow_bounds(panel: xr.Dataset, asked: Published) -> tuple[xr.Dataset, np.ndarray, np.ndarray]:
@@ -127,8 +131,9 @@ def flow_bounds(panel: xr.Dataset, asked: Published) -> tuple[xr.Dataset, np.nda
     data = xr.Dataset({"flow": (dims, asked.flow.astype(np.float32)),
                        **{f"flow_{name}": (dims, values) for name, values in ends.items()},
                        "seen": (dims, asked.saw.seen)}, coords={d: panel[d].values for d in dims})
-    return described(data, "flow", "what an office would report, by residence, had its report not been read; of "
-                     "corridors without reports, what one that was never read would", SEEN), sigma, near
+    promise = ("what an office that reports the corridor would report, by residence, had the year's reports not been "
+               "read; elsewhere what an office that was never read would")
+    return described(data, "flow", promise, SEEN), sigma, near
 
 
 def sum_table(given: Material, sigma: np.ndarray, near: np.ndarray, components: dict[str, Components],
