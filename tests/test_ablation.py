@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from humanflows import ablation, artifacts, cli, paths, pipeline, protocols
@@ -266,9 +267,9 @@ def test_the_release_takes_the_table_along_and_says_of_which_model_it_is(ran, fo
     config = protocols.configure("twin", **GIVEN)
     ablation.collect("twin", **GIVEN)
     monkeypatch.setattr(paths, "RELEASE", tmp_path)
-    for path in (pipeline.estimates_path, pipeline.scores_path, pipeline.five_years_path, pipeline.history_path,
-                 pipeline.member_path):
+    for path in (pipeline.estimates_path, pipeline.scores_path, pipeline.five_years_path, pipeline.history_path):
         artifacts.write_text(path(config), "epoch\n1\n")
+    save_file({"weight": torch.zeros(3)}, pipeline.member_path(config))
     artifacts.write_manifest(pipeline.member_path(config), made_by="train", inputs=pipeline._training_inputs(config))
     drawn = []
     for module, name, instead in (

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from . import artifacts, ensemble, paths, pipeline
@@ -26,7 +27,7 @@ from .panel.withhold import reporters_of
 from .protocols import folder as protocol_folder
 from .protocols import list_protocols
 from .results.estimates import open_estimates
-from .results.interval_cells import CORRIDORS, LAST_YEARS, OFFICES, YEARS, build_cells
+from .results.interval_cells import CORRIDORS, LAST_YEARS, OFFICES, YEARS, build_cells, read_cells
 from .results.interval_material import Material
 from .results.interval_release import make_intervals
 from .results.peers import published_normal
@@ -121,9 +122,11 @@ def gather(profile: str, *, settings: Mapping | None = None) -> Material:
     crossed, blind, whole = (open_views(profile, panel, d, settings=settings) for d in ("crossed", "blind", "whole"))
     flows = (views.members["flow"].isel(member=k).values
              for views in (crossed, blind) for k in range(views.members.sizes["member"]))
+    labels = labels_of(panel, config)
     cells = build_cells(panel, flows, np.concatenate([crossed.hidden, blind.hidden]),
-                        kinds_of(panel, crossed, blind), labels=labels_of(panel, config))
+                        kinds_of(panel, crossed, blind), labels=labels)
     flow, spread = mean_and_spread(whole.members["flow"])
+    cells = pd.concat([cells, read_cells(panel, flow, spread, labels=labels)], ignore_index=True)
     stock, stock_spread = mean_and_spread(whole.members["stock"])
     blind_stock = mean_and_spread(blind.members["stock"])
     first = blind_while_offices_speak(panel)

@@ -17,12 +17,10 @@ import pandas as pd
 
 from . import added_offices, artifacts, ensemble, intervals, paths
 from .errors import ArtifactError
-from .results.interval_cells import OFFICES, SEEN, Surroundings
-from .results.interval_cells import YEARS as YEAR_CELLS
-from .results.interval_evaluation import sample_of
+from .results.interval_cells import OFFICES, Surroundings
 from .results.interval_material import Material
 from .results.interval_model import jittered
-from .results.interval_release import as_published, fit_models
+from .results.interval_release import as_published, divide_cells, fit_models
 from .results.interval_sums import Components, variance_components
 from .results.needs import (
     ReadNoise,
@@ -81,12 +79,8 @@ def make_needs(given: Material, members, *, number: int = YEARS, workers: int = 
     """
     panel, codes = given.panel, given.panel["origin"].values.astype(str)
     around = Surroundings(panel, given.regions)
-    every = given.cells[~given.cells["platform"]]
-    cells, hidden = (every[mask].reset_index(drop=True) for mask in (
-        every["kind"] != YEAR_CELLS,
-        (every["kind"] == YEAR_CELLS) & (every["seen"] == SEEN.index("B other years"))))
-    sample = sample_of(cells, around, given.regions)
-    models = fit_models(sample, sample_of(hidden, around, given.regions))
+    (cells, sample), _, known = divide_cells(given, around)
+    models = fit_models((cells, sample), known)
     asked = as_published(given, models, around)
     years = last_years(asked.saw, number)
     found = narrowing(asked, already_reported(panel), noise_of(cells, given.flow), years)

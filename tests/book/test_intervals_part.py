@@ -46,6 +46,14 @@ def test_tables_words_and_figure_are_written(released):
     assert "| classes |" in book.intervals_part("variants")
 
 
+def test_reports_that_were_read_are_kept_apart_from_those_that_were_withheld(released):
+    every = pd.concat([coverage(), coverage(kind="read reports")])
+    every.to_csv(released / "coverage.csv", index=False)
+    text = book.intervals_part("flows")
+    withheld, _, read = text.partition("Reports that were read")
+    assert "read reports" not in withheld and "| 1 to 10 |" in read and "| all | 50.0 | 80.0 | 90.0 | 95.0 |" in read
+
+
 @pytest.mark.parametrize("style", [True, False])
 def test_the_figure_shows_every_group_at_its_coverage(style):
     with plt.rc_context():

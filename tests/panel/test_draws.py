@@ -11,6 +11,7 @@ from humanflows.panel import draws
 from humanflows.panel.features import FAMILIES, active_pairs, build_features
 
 OFF = EnsembleConfig(**{f.name: 0.0 for f in fields(EnsembleConfig) if f.type is float})
+FREELY = EnsembleConfig(reporters=1.0, corridors=1.0)
 SEEDS = range(40)
 KNOWN = ("calendar", "geography", "culture", "reconstruction")
 
@@ -21,8 +22,8 @@ def only(**strength) -> EnsembleConfig:
 
 @pytest.fixture(scope="module")
 def drawn(small_panel):
-    """Many panels with everything drawn."""
-    return [draws.draw_panel(small_panel, EnsembleConfig(), s) for s in SEEDS]
+    """Many panels with everything drawn, weights as freely as in the Bayesian bootstrap."""
+    return [draws.draw_panel(small_panel, FREELY, s) for s in SEEDS]
 
 
 def changed(panel, other) -> set:
@@ -54,7 +55,7 @@ def test_each_draw_touches_its_own_and_no_draw_moves_another(small_panel, drawn,
 
 
 def test_the_same_seed_draws_the_same_and_another_one_differs(small_panel, drawn):
-    again = draws.draw_panel(small_panel, EnsembleConfig(), SEEDS[0])
+    again = draws.draw_panel(small_panel, FREELY, SEEDS[0])
     assert again.identical(drawn[0])
     assert {"witness_weight", "corridor_weight", "witness_bias_anchor", "stock_initial"} <= changed(again, drawn[1])
 

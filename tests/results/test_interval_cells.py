@@ -8,12 +8,14 @@ from humanflows.results.interval_cells import (
     CORRIDORS,
     FEATURES,
     NEVER,
+    READ_REPORTS,
     SEEN,
     Surroundings,
     build_cells,
+    offices_speaking,
+    read_cells,
     reported_flows,
     what_was_seen,
-    years_to_others,
 )
 
 CODES = ["ABW", "AUT", "BEL", "CHE"]
@@ -75,17 +77,22 @@ def test_gaps_are_distances_to_the_nearest_mark():
         at = np.flatnonzero(marked[:, j])
         wanted = np.abs(np.arange(12)[:, None] - at).min(1) if len(at) else np.full(12, NEVER)
         assert _years_to(marked)[:, j].tolist() == wanted.tolist()
-        others = [np.abs(t - at[at != t]).min(initial=NEVER) for t in range(12)]
-        assert _years_to(marked, other=True)[:, j].tolist() == others
 
 
-def test_reports_of_other_years_are_what_is_left_of_a_year(panel):
-    left = years_to_others(panel)
-    # ABW-AUT is reported once: nothing is left of that year; in other years that report is
-    assert left[0, 0, 1] == NEVER and left[2, 0, 1] == 2
-    # of BEL-AUT in the third year both offices speak, and in no other
-    assert left[2, 2, 1] == NEVER and left[1, 2, 1] == 1
-    assert (left[:, 0, 3] == NEVER).all() and (left[:, 3, 1] == NEVER).all()      # Meta is no office
+def test_offices_that_speak_are_counted_by_side_and_platforms_are_none(panel):
+    speaking = offices_speaking(panel)
+    assert speaking[0, 0, 1] == 1 and speaking[2, 2, 1] == 2 and speaking[1, 0, 2] == 1
+    assert speaking[3, 0, 3] == 0 and speaking.sum() == 4
+
+
+def test_read_reports_stand_beside_those_who_read_them(panel):
+    flow = np.random.default_rng(0).lognormal(3, 1, (5, 4, 4))
+    cells = read_cells(panel, flow, flow / 10, labels={"fold": np.arange(6)})
+    assert len(cells) == 3 and not cells["platform"].any() and (cells["kind"] == READ_REPORTS).all()
+    at = tuple(cells[k] for k in ("year", "origin", "destination"))
+    assert np.array_equal(cells["estimate"], flow[at]) and np.array_equal(cells["spread"], flow[at] / 10)
+    assert (cells["seen"] == 0).all() and (cells["gap"] == 0).all()
+    assert sorted(cells["offices"]) == [1, 2, 2] and sorted(cells["fold"]) == [0, 2, 3]
 
 
 def test_a_cell_is_the_mean_of_those_who_did_not_see(panel):

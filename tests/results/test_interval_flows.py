@@ -1,15 +1,15 @@
-"""Published intervals of flows: read offices are judged like years that were hidden, others like what nobody read."""
+"""Published intervals of flows: each corridor and year is judged like what was seen there."""
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from humanflows.panel.hidden_years import LONGEST
-from humanflows.results.interval_cells import CORRIDORS, LAST_YEARS, NEVER, OFFICES, YEARS, Seen
+from humanflows.results.interval_cells import CORRIDORS, LAST_YEARS, NEVER, OFFICES, READ_REPORTS, YEARS, Seen
 from humanflows.results.interval_flows import Published
 
 N, LENGTH = 3, 4
-SIGMA = {CORRIDORS: 2.0, OFFICES: 1.0, YEARS: 0.5}
+SIGMA = {CORRIDORS: 2.0, OFFICES: 1.0, YEARS: 0.5, READ_REPORTS: 0.3}
 
 
 class Model:
@@ -30,45 +30,48 @@ class Around:
         return np.zeros((len(o), 1), dtype=np.float32)
 
 
-def published(klass=3, left=NEVER, office=0, **more):
+def published(klass=3, gap=NEVER, **more):
     shape = (LENGTH, N, N)
 
     def full(value):
         return np.full(shape, value, dtype=np.int8)
 
-    gap_office = full(office)
+    gap_office = full(0)
     gap_office[-1] = 1                  # nobody reports in the last year
-    saw = Seen(full(klass), full(0 if klass == 0 else 20), gap_office, full(NEVER), full(1))
+    saw = Seen(full(klass), full(gap), gap_office, full(NEVER), full(1))
     flow = np.random.default_rng(0).lognormal(5, 2, shape).astype(np.float32)
     given = {"models": {k: Model(s) for k, s in SIGMA.items()}, "around": Around(), "regions": np.array(["Europe"] * N),
              "flow": flow, "spread": np.ones(shape), "residents": np.full((LENGTH, N), 1e9), "saw": saw,
-             "left": full(left)}
+             "speaking": full(2 if klass == 0 else 0)}
     return Published(**given | more)
 
 
-@pytest.mark.parametrize(("klass", "left", "kind"), [
-    (0, 1, YEARS), (0, 30, YEARS), (0, NEVER, YEARS),           # reported, whatever else there is
-    (1, LONGEST, YEARS), (1, LONGEST + 1, OFFICES),             # reported in other years, near or far
+@pytest.mark.parametrize(("klass", "gap", "kind"), [
+    (0, 0, READ_REPORTS),                                       # reported in that year
+    (1, LONGEST, YEARS), (1, LONGEST + 1, OFFICES),             # in other years, near or far
     (2, NEVER, CORRIDORS), (3, NEVER, OFFICES)])
-def test_each_class_is_asked_of_its_model(klass, left, kind):
-    logs, sigma = published(klass, left).ends(0)
+def test_each_class_is_asked_of_its_model(klass, gap, kind):
+    logs, sigma = published(klass, gap).ends(0)
     assert sigma == pytest.approx(SIGMA[kind]) and (np.diff(logs, axis=1) >= 0).all()
+    assert (published(klass, gap).kind(0) == kind).all()
 
 
-def test_without_hidden_years_offices_that_are_read_are_judged_like_those_that_are_not():
-    asked = published(0, 1)
-    asked = replace(asked, models={k: v for k, v in asked.models.items() if k != YEARS})
-    assert asked.ends(0)[1] == pytest.approx(SIGMA[OFFICES])
+@pytest.mark.parametrize(("left", "kind"), [((YEARS,), YEARS), ((), OFFICES)])
+def test_without_read_reports_or_hidden_years_the_next_best_cells_tell(left, kind):
+    asked = published(0, 0)
+    asked = replace(asked, models={k: v for k, v in asked.models.items() if k in (CORRIDORS, OFFICES, *left)})
+    assert asked.ends(0)[1] == pytest.approx(SIGMA[kind])
 
 
-def test_read_corridors_are_described_as_if_the_years_reports_had_been_hidden():
-    asked = published(0, 4)
+def test_read_corridors_say_how_many_offices_speak_and_hidden_years_know_no_spread():
+    asked = published(0, 0)
     asked.ends(0)
     spread, seen = asked.around.given
-    assert (spread == 0).all() and (seen["gap"] == 4).all() and (seen["seen"] == 1).all()
-    single = published(0, NEVER)
-    single.ends(0)
-    assert (single.around.given[1]["gap"] == LONGEST).all()
+    assert (spread == 1).all() and (seen["offices"] == 2).all()
+    asked = published(1, 3)
+    asked.ends(0)
+    spread, seen = asked.around.given
+    assert (spread == 0).all() and (seen["offices"] == 1).all() and (seen["gap"] == 3).all()
 
 
 def test_after_the_last_report_intervals_of_what_is_not_read_reach_over_the_last_years():

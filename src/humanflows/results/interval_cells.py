@@ -8,6 +8,9 @@ that had not seen it. Four kinds of not having seen are kept apart, because erro
 - ``held-out years``: that year's report of this office was not seen, its other years of the corridor were;
 - ``last years``: no migration figure of that year or of a later one was seen.
 
+Beside them stand ``read reports``, with the mean of the members behind the estimates, which saw them: how far estimate
+and report lie apart where the report was read.
+
 ``seen`` says what was left to learn from, for cells and, in the same words, for every corridor and year of a release:
 A an office's report of that corridor and year, B of that corridor in other years, C none of the corridor but others of
 one of the two countries' offices, D none of either office.
@@ -23,8 +26,8 @@ from ..errors import SchemaError
 from ..panel.withhold import PLATFORMS
 from .validation import COLLECTIONS
 
-CORRIDORS, OFFICES, YEARS, LAST_YEARS = KINDS = ("held-out corridors", "held-out offices", "held-out years",
-                                                 "last years")
+CORRIDORS, OFFICES, YEARS, LAST_YEARS, READ_REPORTS = KINDS = (
+    "held-out corridors", "held-out offices", "held-out years", "last years", "read reports")
 SEEN = ("A same year", "B other years", "C other corridors", "D nothing")
 NEVER = 50    # years to a report that does not exist: more than any panel has
 _SMALLEST = {"seen": "min", "gap": "min", "gap_office": "min", "gap_meta": "min", "offices": "max"}
@@ -74,19 +77,11 @@ def what_was_seen(panel: xr.Dataset, visible: np.ndarray | None = None) -> Seen:
     return Seen(seen, gap, gap_office, _years_to(_mark(panel, visible & of_platform)), offices)
 
 
-def years_to_others(panel: xr.Dataset) -> np.ndarray:
-    """Years to the nearest report of the corridor in another year: so far would one have to look, had nobody reported
-    it in that year.
-
-    Parameters
-    ----------
-    panel : with everything.
-
-    Returns
-    -------
-    int8 array (year, origin, destination), ``NEVER`` where there is none.
-    """
-    return _years_to(_mark(panel, ~_who_reports(panel)[0]), other=True)
+def offices_speaking(panel: xr.Dataset) -> np.ndarray:
+    """How many of the two countries' offices report the corridor in that year: int8 (year, origin, destination)."""
+    of_platform, reporter = _who_reports(panel)
+    at_origin = reporter == panel["flow_origin"].values
+    return sum(_mark(panel, ~of_platform & side).astype(np.int8) for side in (at_origin, ~at_origin))
 
 
 def _who_reports(panel: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -103,15 +98,14 @@ def _mark(panel: xr.Dataset, chosen: np.ndarray) -> np.ndarray:
     return table
 
 
-def _years_to(marked: np.ndarray, other: bool = False) -> np.ndarray:
-    """Years to the nearest mark, or to that of another year, along the first axis, int8; ``NEVER`` without one."""
+def _years_to(marked: np.ndarray) -> np.ndarray:
+    """Years to the nearest mark along the first axis, int8; ``NEVER`` without one."""
     out = np.full(marked.shape, NEVER, dtype=np.int8)
     for order in (range(len(marked)), range(len(marked) - 1, -1, -1)):
-        since = np.full(marked.shape[1:], NEVER, dtype=np.int8)     # of the mark before, in this order
+        since = np.full(marked.shape[1:], NEVER, dtype=np.int8)
         for t in order:
-            away = np.minimum(since + 1, NEVER).astype(np.int8)
-            since = np.where(marked[t], np.int8(0), away)
-            out[t] = np.minimum(out[t], away if other else since)
+            since = np.where(marked[t], 0, np.minimum(since + 1, NEVER)).astype(np.int8)
+            out[t] = np.minimum(out[t], since)
     return out
 
 
@@ -194,6 +188,31 @@ def build_cells(panel: xr.Dataset, flows: Iterable, hidden: np.ndarray, kinds: M
     reports = reports.assign(**{k: np.asarray(v)[chosen] for k, v in (labels or {}).items()})
     parts = [sums[kind].table(reports).assign(kind=kind) for kind in kinds]
     return pd.concat(parts, ignore_index=True)
+
+
+def read_cells(panel: xr.Dataset, flow: np.ndarray, spread: np.ndarray, *,
+               labels: Mapping[str, np.ndarray] | None = None) -> pd.DataFrame:
+    """Cells of the reports of offices that the members behind the estimates read; columns as of :func:`build_cells`.
+
+    Parameters
+    ----------
+    panel : with everything.
+    flow, spread : (year, origin, destination): the members' mean, persons, and the spread of their log(1 + x).
+    labels : as for :func:`build_cells`.
+
+    Returns
+    -------
+    DataFrame; ``offices`` is how many offices report the corridor in that year, ``gap`` and ``gap_office`` are zero.
+    """
+    reports = reported_flows(panel)
+    reports = reports[~reports["platform"]].reset_index(drop=True)
+    at = tuple(reports[k].to_numpy() for k in ("year", "origin", "destination"))
+    saw, chosen = what_was_seen(panel), reports["observation"].to_numpy()
+    return reports.assign(
+        kind=READ_REPORTS, estimate=flow[at].astype(np.float64), log_mean=np.log1p(flow[at].astype(np.float64)),
+        spread=spread[at].astype(np.float64), members=0, offices=offices_speaking(panel)[at],
+        **{k: getattr(saw, k)[at] for k in ("seen", "gap", "gap_office", "gap_meta")},
+        **{k: np.asarray(v)[chosen] for k, v in (labels or {}).items()})
 
 
 class _Sums:

@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from ..errors import SchemaError
 from ..panel.hidden_years import LONGEST
 from .coverage import COLUMNS, LEVELS, OWN, coverage_table
-from .interval_cells import CATEGORIES, OFFICES, SEEN, YEARS, Surroundings
+from .interval_cells import CATEGORIES, OFFICES, READ_REPORTS, SEEN, YEARS, Surroundings
 from .interval_model import SIZE_NAMES, FlowIntervals, groups_of, jittered, size_class
 from .interval_sums import Components, HeldOutSums, held_out_sums, variance_components
 from .interval_variants import Sample, variants
@@ -67,7 +67,7 @@ def fit_intervals(sample: Sample, *, with_location: bool) -> FlowIntervals:
     The median of errors is learned for corridors that were held out and for the last years: there it makes intervals
     sharper. What trees learn of the offices that there are does not carry over to an office that nobody read: there it
     made them worse, and errors are taken to lie around the estimate (``variants.csv`` has both). So they are of years
-    that were held out, because the intervals are also laid around estimates that did read the report.
+    that were held out, and of reports that were read.
     """
     return FlowIntervals(with_location, categories=CATEGORIES).fit(
         sample.observed, sample.estimate, sample.features, sample.groups, sample.cluster, sample.series)
@@ -83,7 +83,7 @@ def judge(cells: pd.DataFrame, sample: Sample, *, workers: int = 1, levels: Sequ
     """
     def one(train, test):
         own, other = sample.take(train), sample.take(test)
-        around_estimate = np.isin(cells["kind"].to_numpy()[test], (OFFICES, YEARS)).all()
+        around_estimate = np.isin(cells["kind"].to_numpy()[test], (OFFICES, YEARS, READ_REPORTS)).all()
         model = fit_intervals(own, with_location=not around_estimate)
         return model.predict(other.estimate, other.features, [other.groups], levels)
 

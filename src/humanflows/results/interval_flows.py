@@ -1,11 +1,10 @@
 """Intervals of flows as they are published: of every corridor and year, by what was seen there.
 
-Where an office reports the corridor, in that year or at most ``LONGEST`` years away, errors are those of held-out
-years, as if nobody's report of that year had been read: so far may an office that reports the corridor be off. What the
-office at the other end would say is another matter: many miss nearly all departures, and an interval that reached down
-to them would say nothing of those who moved. Else, with reports longer ago, they are those of held-out offices, and
-with none those of held-out corridors. Where neither office reports anything, the interval reaches over both; in years
-after the last report of any office it reaches over those of the last years as well.
+Where an office reports the corridor in that year, the interval is that of how far estimates and the reports that they
+read lie apart. Where it does so at most ``LONGEST`` years away, errors are those of held-out years, of which nobody's
+report was seen. Else, with reports longer ago, they are those of held-out offices, and with none those of held-out
+corridors. Where neither office reports anything, the interval reaches over both; in years after the last report of any
+office it reaches over those of the last years as well.
 """
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ..panel.hidden_years import LONGEST
-from .interval_cells import CORRIDORS, LAST_YEARS, OFFICES, SEEN, YEARS, Seen, Surroundings
+from .interval_cells import CORRIDORS, LAST_YEARS, OFFICES, READ_REPORTS, YEARS, Seen, Surroundings
 from .interval_material import ENDS
 from .interval_model import FlowIntervals, as_counts, groups_of
 
@@ -32,7 +31,8 @@ class Published:
     flow, spread : (year, origin, destination): estimates, persons, and standard deviation of the members' log(1 + x).
     residents : of the origin on 1 January, persons (year, origin); no interval exceeds them.
     saw : what the estimates saw.
-    left : years to the nearest report of another year (:func:`humanflows.results.interval_cells.years_to_others`).
+    speaking : how many offices report the corridor in that year
+        (:func:`humanflows.results.interval_cells.offices_speaking`).
     """
 
     models: Mapping[str, FlowIntervals]
@@ -42,7 +42,7 @@ class Published:
     spread: np.ndarray
     residents: np.ndarray
     saw: Seen
-    left: np.ndarray
+    speaking: np.ndarray
 
     @property
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
@@ -54,10 +54,12 @@ class Published:
         """Position of the last year in which any office reports; -1 without offices."""
         return int(np.flatnonzero((self.saw.gap_office == 0).any((1, 2))).max(initial=-1))
 
-    def read(self, t: int) -> np.ndarray:
-        """Of which corridors an office is read in that year or near it, bool (pair,)."""
-        at = (t, *self.pairs)
-        return ((self.left[at] <= LONGEST) | (self.saw.seen[at] == 0)) & (YEARS in self.models)
+    def kind(self, t: int) -> np.ndarray:
+        """Which kind of cells tells how far the estimate of each corridor may be off in that year, str (pair,)."""
+        seen, gap = (getattr(self.saw, k)[(t, *self.pairs)] for k in ("seen", "gap"))
+        near = (gap <= LONGEST) & (YEARS in self.models)
+        return np.select([(seen == 0) & (READ_REPORTS in self.models), near, seen == 2],
+                         [READ_REPORTS, YEARS, CORRIDORS], OFFICES)
 
     def ends(self, t: int) -> tuple[np.ndarray, np.ndarray]:
         """Intervals of all corridors in one year.
@@ -68,13 +70,12 @@ class Published:
             origin's residents.
         sigma : difficulty, the expected absolute log error, (pair,).
         """
-        here, read = (np.full(len(self.pairs[0]), t), *self.pairs), self.read(t)
+        here, kind = (np.full(len(self.pairs[0]), t), *self.pairs), self.kind(t)
+        read = np.isin(kind, (READ_REPORTS, YEARS))
         seen = {k: getattr(self.saw, k)[here] for k in ("seen", "gap", "gap_office", "gap_meta", "offices")}
-        seen["gap"] = np.where(read, np.minimum(self.left[here], LONGEST), seen["gap"])
-        seen["seen"] = np.where(read, SEEN.index("B other years"), seen["seen"])
+        seen["offices"] = np.where(kind == READ_REPORTS, self.speaking[here], seen["offices"])
         estimate = self.flow[here]
-        features = self.around.features(*here, estimate, np.where(read, 0.0, self.spread[here]), seen)
-        kind = np.select([read, seen["seen"] == 2], [YEARS, CORRIDORS], OFFICES)
+        features = self.around.features(*here, estimate, np.where(kind == YEARS, 0.0, self.spread[here]), seen)
         cells = pd.DataFrame({"kind": kind, "seen": seen["seen"], "estimate": estimate, "origin": self.pairs[0],
                               "destination": self.pairs[1]})
         every = [cells, cells.assign(kind=np.where(seen["seen"] == 3, CORRIDORS, kind))]

@@ -3,6 +3,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from .interval_cells import READ_REPORTS
 from .protocol_report import Block, Figure, Fold, Table
 
 OWN, MEMBERS, AS_READ = "humanflows", "members alone", "intervals for offices that are read"
@@ -60,6 +61,7 @@ def count_hits(table: pd.DataFrame) -> str:
 def _flows(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
     coverage = tables["coverage"]
     flow = coverage[coverage["quantity"] == "flow"]
+    read, flow = flow[flow["kind"] == READ_REPORTS], flow[flow["kind"] != READ_REPORTS]
     own, alone = (flow[(flow["method"] == m) & (flow["grouping"] == "all")] for m in (OWN, MEMBERS))
     groups = flow[(flow["method"] == OWN) & (flow["grouping"] != "all")]
     heads = {"kind": "withheld", **_HEADS}
@@ -72,9 +74,13 @@ def _flows(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
         blocks.append(Fold(f"By group: {kind}", [
             Table(_NAMES.get(str(g), str(g)), _rows(rows, ["group"]), {"group": _NAMES.get(str(g), str(g)), **_HEADS})
             for g, rows in part.groupby("grouping", sort=False)]))
+    read = read[(read["method"] == OWN) & read["grouping"].isin(["all", "size"])]
+    if len(read):
+        blocks.append(Table("Reports that were read: no test of what is unknown, but how near estimates are to them",
+                            _rows(read, ["group"]), {"group": _NAMES["size"], **_HEADS}))
     other = flow[(flow["method"] == AS_READ) & flow["grouping"].isin(["all", "seen"])]
     if len(other):
-        blocks.append(Table("What intervals of corridors that are reported cover of another office's report",
+        blocks.append(Table("What intervals from held-out years cover of another office's report of the corridor",
                             _rows(other, ["group"]), {"group": _NAMES["seen"], **_HEADS}))
     platform = coverage[(coverage["quantity"] == "counts of a platform") & (coverage["grouping"] == "all")]
     if len(platform):
