@@ -294,6 +294,28 @@ def needs(
 
 
 @app.command()
+def scenario(
+    files: Annotated[list[Path], typer.Argument(help="YAML files, as those in config/scenarios.")],
+    profile: Profile = "twin",
+    members: Annotated[int | None, typer.Option(min=1, help="The first so many members alone; default: all.")] = None,
+    elsewhere: Annotated[float | None, typer.Option(help="Of moves held up at a border, the share that goes to other "
+                                                    "destinations, instead of the file's.")] = None,
+    settings: Setting = None,
+) -> None:
+    """Ask what the model would say had something been otherwise: covariates, borders, years to come.
+
+    Runs every member of the ensemble, or the one of the step train, without and with the change; prints where flows
+    differ, and what such numbers mean and do not mean. What has run is kept.
+    """
+    with _step(f"scenarios {', '.join(f.stem for f in files)} ({profile})", "cpu"):
+        from . import scenarios as runs
+
+        for made in runs.answer(profile, files, members=members, elsewhere=elsewhere,
+                                settings=parse_settings(settings)):
+            typer.echo(f"→ {made.parent}")
+
+
+@app.command()
 def provenance(
     corridor: Annotated[str, typer.Argument(help="Origin and destination, e.g. VEN-COL.")],
     year: Annotated[int, typer.Argument(help="Calendar year.")],

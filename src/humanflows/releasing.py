@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from . import artifacts, ensemble, intervals, members, needs, paths, pipeline, unseen
+from . import artifacts, ensemble, intervals, members, needs, paths, pipeline, scenarios, unseen
 from .config import Config
 from .dataset.birthplace import write_birthplace
 from .dataset.evidence import write_sources
@@ -71,6 +71,7 @@ def write_provenance(config: Config, folder: Path, together: Together | None = N
     write_birthplace(_moves(config, panel, together), flow, stock, panel["year"].values.tolist(),
                      panel["origin"].values.astype(str).tolist(), folder / "birthplace.nc",
                      made_from=f"mean of {together.about['members']} members" if together else "one member")
+    scenarios.release_scenarios(config, folder / "scenarios")
     write_paper_tables(config, panel, folder, together)
     if together:
         needs.release_needs(config.profile, folder, settings=_settings(config))
