@@ -14,6 +14,7 @@ from distributed import Client, LocalCluster
 from typer.testing import CliRunner
 
 from humanflows import artifacts, cli, ensemble, paths, pipeline
+from humanflows import cluster as cluster_module
 from humanflows.config import EnsembleConfig
 from humanflows.ensemble import member_config
 from humanflows.errors import ArtifactError, ConfigError
@@ -61,14 +62,14 @@ def inside():
 @pytest.fixture
 def here(monkeypatch):
     """Have run_ensemble use a cluster of this process."""
-    monkeypatch.setattr(ensemble, "_client", lambda *_: inside())
+    monkeypatch.setattr(ensemble, "open_client", lambda *_: inside())
 
 
 @pytest.fixture(scope="module")
 def made(build):
     """The ensemble, made once; leave its files as they are, or mend them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ensemble, "_client", lambda *_: inside())
+        patch.setattr(ensemble, "open_client", lambda *_: inside())
         return ensemble.run_ensemble("twin", settings=SMALL)
 
 
@@ -294,15 +295,21 @@ def test_a_worker_without_the_panel_says_so(config, tmp_path):
 
 
 def test_a_scheduler_without_workers_is_said(build, monkeypatch):
-    monkeypatch.setattr(ensemble, "_PATIENCE", 1)
+    monkeypatch.setattr(cluster_module, "PATIENCE", 1)
     with LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0", protocol="tcp") as cluster, \
             pytest.raises(ConfigError, match="has no workers"):
         ensemble.run_ensemble("twin", settings=SMALL, cluster=cluster.scheduler_address)
 
 
+def test_workers_that_are_started_here_keep_the_memory_that_they_have():
+    with cluster_module.open_client(None, 1) as client:
+        found, = client.run(lambda: {k: os.environ.get(k) for k in cluster_module.WORKER_ENVIRONMENT}).values()
+    assert found == {k: str(v) for k, v in cluster_module.WORKER_ENVIRONMENT.items()}
+
+
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere://x", "tcp://127.0.0.1"])
 def test_no_scheduler_is_said(build, monkeypatch, address):
-    monkeypatch.setattr(ensemble, "_PATIENCE", 1)
+    monkeypatch.setattr(cluster_module, "PATIENCE", 1)
     with pytest.raises(ConfigError, match="no Dask scheduler") as caught:
         ensemble.run_ensemble("twin", settings=SMALL, cluster=address)
     assert "tcp://" in caught.value.remedy

@@ -34,7 +34,7 @@ def build(tmp_path_factory):
                     Client(cluster, set_as_default=False) as client:
                 yield client
 
-        patch.setattr(ensemble, "_client", inside)
+        patch.setattr(ensemble, "open_client", inside)
         pipeline.harmonise(ensemble.ensemble_config("twin", settings=SMALL))
         with pytest.raises(ArtifactError, match="humanflows ensemble"):
             intervals.run_intervals("twin", settings=SMALL)
@@ -77,12 +77,16 @@ def test_bounds_hold_the_estimates_and_are_never_negative(made):
     panel = pipeline.open_panel(ensemble.ensemble_config("twin", settings=SMALL))
     assert (flow["flow_upper"].max("destination").values <= panel["population"].values[:-1] * (1 + 1e-6)).all()
     sums = pd.read_csv(made["sums.csv"])
-    assert set(sums["total"]) == {"world", "between regions", "out of", "into"}
+    assert set(sums["total"]) == {"world", "between regions", "out of", "into", "out of region", "into region"}
     world = sums[sums["total"] == "world"].set_index("year")
     np.testing.assert_allclose(world["persons"], flow["flow"].sum(("origin", "destination")).values, rtol=1e-4)
     into = sums[sums["total"] == "into"].groupby("year")["persons"].sum()
     np.testing.assert_allclose(into, world["persons"], rtol=1e-3)
     assert ((world["lower"] <= world["persons"]) & (world["persons"] <= world["upper"])).all()
+    between = sums[(sums["total"] == "between regions") & (sums["origin"] != sums["destination"])]
+    for total, place in (("out of region", "origin"), ("into region", "destination")):
+        own = sums[sums["total"] == total].groupby([place, "year"])["persons"].sum()
+        np.testing.assert_allclose(own, between.groupby([place, "year"])["persons"].sum().reindex(own.index), rtol=1e-3)
 
 
 def test_the_table_tells_every_quantity_and_the_members_alone(made):

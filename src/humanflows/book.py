@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import partial
-from html.parser import HTMLParser
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,11 +27,12 @@ from tqdm import tqdm
 from . import artifacts, paths
 from .config import Config, load_config
 from .errors import ArtifactError, ConfigError
+from .offline import dead_links, external_requests
 
 KERNEL = "python3"
 BOOK_PACKAGES = ("jupyter-book", "sphinx", "myst-nb", "papermill")
 # Changing these modules changes no number of an executed notebook.
-_NOT_IN_NOTEBOOKS = {"book.py", "cli.py", "explorer", "__pycache__"}
+_NOT_IN_NOTEBOOKS = {"book.py", "cli.py", "cluster.py", "countries", "explorer", "offline.py", "__pycache__"}
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _SUBSTITUTION = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 _GENERATED = re.compile(r"^<!-- generated: ([a-z_]+) -->[ \t]*$", re.MULTILINE)
@@ -559,6 +559,23 @@ def _block(block) -> str:
     return f"````{{dropdown}} {block.title}\n{table}````\n" if block.folded else f"**{block.title}**\n\n{table}"
 
 
+_COUNTRIES = "book/countries"    # the chapter of the country pages, and the folder in which they are staged
+
+
+def countries_part() -> str:
+    """The list of all country pages with its filter, as Markdown."""
+    from .countries import read_index, render_index
+
+    return render_index(read_index())
+
+
+def grades_part() -> str:
+    """The rule by which the estimates of the release are graded, as Markdown."""
+    from .dataset import open_estimates
+
+    return open_estimates().grade_rule + "\n"
+
+
 def _score(value, decimals: int) -> str:
     if isinstance(value, str) or value != value:
         return value if isinstance(value, str) else "–"
@@ -729,7 +746,8 @@ def _parts(profile: str) -> dict[str, Callable[[], str]]:
             **{f"{_NEEDS}{s}": partial(needs_part, s) for s in needs_report.SECTIONS},
             **{f"{_INTERVALS}{s}": partial(intervals_part, s) for s in interval_report.SECTIONS},
             "numbers": lambda: numbers_part(profile),
-            "release_banner": _banner_of_release, "build_report": lambda: build_report(profile)}
+            "release_banner": _banner_of_release, "build_report": lambda: build_report(profile),
+            "countries": countries_part, "grades": grades_part}
 
 
 # --- Staging and building ---------------------------------------------------------------------------------------------
@@ -752,6 +770,7 @@ def stage(profile: str = "twin") -> Path:
         shutil.copytree(figures, target / "data" / "release" / "figures")
     shutil.copyfile(paths.ROOT / "_toc.yml", target / "_toc.yml")
     _draw_speed(target)
+    _stage_countries(target)
     if "book/explorer" in _toc_files():
         from .explorer.page import write_explorer
 
@@ -765,6 +784,29 @@ def stage(profile: str = "twin") -> Path:
     for name in _notebooks_in_toc():
         _stage_notebook(name, profile, target)
     return target
+
+
+def _stage_countries(target: Path) -> None:
+    """The country pages, and their place in the table of contents: below their chapter, in the order of names."""
+    if _COUNTRIES not in _toc_files():
+        return
+    from .countries import build_countries, page_files, read_index
+
+    build_countries()
+    folder = target / _COUNTRIES
+    folder.mkdir()
+    for file in page_files():
+        shutil.copyfile(file, folder / file.name)
+    sections = [{"file": f"{_COUNTRIES}/{row['code']}"} for row in read_index()]
+
+    def walk(node):
+        if isinstance(node, dict):
+            below = {"sections": sections} if node.get("file") == _COUNTRIES else {}
+            return {k: walk(v) for k, v in node.items()} | below
+        return [walk(item) for item in node] if isinstance(node, list) else node
+
+    toc = walk(yaml.safe_load((paths.ROOT / "_toc.yml").read_text(encoding="utf-8")))
+    (target / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
 
 
 def _stage_config(target: Path, facts: dict[str, str]) -> None:
@@ -866,64 +908,13 @@ def build_html(profile: str = "twin") -> Path:
     if outside:
         raise ArtifactError(html, "pages load from the network:\n" + "\n".join(outside),
                             "vendor the file under book/_vendor or switch the feature off in _config.yml")
+    dead = dead_links(html)
+    if dead:
+        raise ArtifactError(html, "links lead nowhere:\n" + "\n".join(dead[:20]), "mend the pages named")
     shutil.rmtree(paths.HTML, ignore_errors=True)
     shutil.move(html, paths.HTML)
     shutil.rmtree(work, ignore_errors=True)
     return paths.HTML / "index.html"
-
-
-# --- Reading offline ------------------------------------------------------------------------------------------------
-
-_LOADING = {"script": ("src",), "img": ("src", "srcset"), "iframe": ("src",), "source": ("src", "srcset"),
-            "video": ("src", "poster"), "audio": ("src",), "embed": ("src",), "object": ("data",), "use": ("href",)}
-# Relations of <link> that name a page instead of loading something into this one.
-_NAMING = {"canonical", "next", "prev", "author", "copyright", "license", "search", "alternate"}
-_REMOTE = re.compile(r"^\s*(?:https?:)?//", re.IGNORECASE)
-_CSS_REMOTE = re.compile(r"(?:url\(\s*['\"]?|@import\s+['\"])((?:https?:)?//[^'\")\s]+)", re.IGNORECASE)
-_JS_REMOTE = re.compile(r"https?://[^\s'\"`<>]+\.(?:m?js|css|woff2?)\b", re.IGNORECASE)
-
-
-class _Loads(HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.found, self._inside = [], None
-
-    def handle_starttag(self, tag, attrs):
-        given = {k: v or "" for k, v in attrs}
-        self._inside = tag if tag in {"script", "style"} else None
-        for name in _LOADING.get(tag, ()):
-            if _REMOTE.match(given.get(name, "")):
-                self.found.append(f"<{tag} {name}={given[name]!r}>")
-        if tag == "link" and _REMOTE.match(given.get("href", "")) and not set(given.get("rel", "").split()) & _NAMING:
-            self.found.append(f"<link href={given['href']!r}>")
-        self.found += [f"style {u}" for u in _CSS_REMOTE.findall(given.get("style", ""))]
-
-    def handle_endtag(self, tag):
-        self._inside = None
-
-    def handle_data(self, data):
-        if self._inside == "style":
-            self.found += [f"<style> {u}" for u in _CSS_REMOTE.findall(data)]
-        elif self._inside == "script":
-            self.found += [f"<script> {u}" for u in _JS_REMOTE.findall(data)]
-
-
-def external_requests(folder: Path) -> list[str]:
-    """What the pages and style sheets under a folder would load from the network, one line each; empty when nothing.
-
-    Links that a reader follows by clicking are not counted.
-    """
-    found = []
-    for file in sorted(folder.rglob("*.html")):
-        if "_static" in file.relative_to(folder).parts:
-            continue  # templates of the theme, not pages
-        parser = _Loads()
-        parser.feed(file.read_text(encoding="utf-8"))
-        found += [f"{file.relative_to(folder)}: {what}" for what in parser.found]
-    for file in sorted(folder.rglob("*.css")):
-        urls = _CSS_REMOTE.findall(file.read_text(encoding="utf-8", errors="replace"))
-        found += [f"{file.relative_to(folder)}: {u}" for u in urls]
-    return found
 
 
 def build_book(profile: str = "twin", refresh: bool = False) -> Path:

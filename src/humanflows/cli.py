@@ -354,6 +354,22 @@ def book(profile: Profile = "twin", refresh: Refresh = False) -> None:
 
 
 @app.command()
+def countries(
+    only: Annotated[list[str] | None, typer.Option(help="ISO code or name. Repeatable; all by default.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; default: _build/countries.")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Folder of a release; default: data/release.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes side by side.")] = 2,
+    refresh: Refresh = False,
+) -> None:
+    """Write the country pages of the book: text, figures and downloads of every territory of the release."""
+    with _step("country pages", "cpu"):
+        from .countries import build_countries
+
+        built = build_countries(output, data, only=only, refresh=refresh, workers=workers)
+        typer.echo(f"→ {built.made} pages made, {built.fresh} were fresh: {built.folder}")
+
+
+@app.command()
 def report(profile: Profile = "twin") -> None:
     """Print what made the artifacts, the executed notebooks and the release."""
     with _step(f"report ({profile})", "cpu"):

@@ -34,6 +34,7 @@ from dask import delayed
 from tqdm import tqdm
 
 from . import artifacts, paths, pipeline
+from .cluster import open_client
 from .config import Config, EnsembleConfig
 from .errors import ArtifactError, ConfigError
 from .kept import configure, fit_or_go_on, settings_of
@@ -54,7 +55,6 @@ FILES = (WEIGHTS, HISTORY, ESTIMATES)
 _DRAWN_CODE = (*training.TRAINING_CODE, "panel/draws.py", "panel/designs.py", "panel/withhold.py")
 _HIDDEN_CODE = "panel/hidden_years.py"      # decides what members of the design "crossed" see, and of no other
 _CODE = (*_DRAWN_CODE, _HIDDEN_CODE, "ensemble.py", "kept.py", "results/estimates.py")
-_PATIENCE = 60      # seconds to wait for a scheduler, and for the first of its workers
 _READING = threading.Lock()
 _ALONE = threading.Lock()   # torch's seed belongs to a process: a worker with several threads trains one at a time
 
@@ -331,7 +331,7 @@ def run_ensemble(profile: str, *, design: str | None = None, members: int | None
     jobs = [Job(k, member_config(config, k), panel, sha,
                 member_folder(profile, k, config.ensemble.design).resolve(), threads, code) for k in chosen]
     stacks = [jobs[k:k + stack] for k in range(0, len(jobs), stack)]
-    with _client(cluster, min(workers, len(stacks)), threads) as client:
+    with open_client(cluster, min(workers, len(stacks))) as client:
         _announce(client, jobs, cluster)
         _run(client, stacks, panel if ship else None)
     return {j.number: j.target for j in jobs}
@@ -350,31 +350,6 @@ def ensemble_config(profile: str, *, design: str | None = None, members: int | N
     if own:
         given["ensemble"] = own
     return configure(profile, settings=given)
-
-
-@contextmanager
-def _client(cluster: str | None, workers: int, threads: int):
-    """A client of a cluster on this machine, which ends with it, or of the scheduler at an address."""
-    from distributed import Client, LocalCluster
-
-    if cluster is None:
-        # No limit to memory: Dask would stop a worker at its share, though members may need theirs at other times.
-        with LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0,
-                          dashboard_address="127.0.0.1:0") as local, Client(local, set_as_default=False) as client:
-            yield client
-        return
-    try:
-        client = Client(cluster, timeout=_PATIENCE, set_as_default=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError("--cluster", f"no Dask scheduler answers at {cluster!r} ({error})",
-                          "give its address as tcp://host:port; dask scheduler prints it", key="cluster") from error
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=_PATIENCE)
-        except TimeoutError as error:
-            raise ConfigError("--cluster", f"the scheduler at {cluster!r} has no workers",
-                              f"start some: dask worker {cluster}", key="cluster") from error
-        yield client
 
 
 def _announce(client, jobs: list[Job], cluster: str | None) -> None:

@@ -37,8 +37,8 @@ MADE_BY = "humanflows intervals"
 FILES = ("flow_bounds.nc", "stock_bounds.nc", "net_migration_bounds.nc", "sums.csv", "coverage.csv", "variants.csv")
 _CODE = ("intervals.py", "panel/designs.py", "panel/hidden_years.py", "panel/withhold.py", "panel/splits.py",
          *(f"results/{m}.py" for m in ("coverage", "scores", "validation", "peers", *(f"interval_{k}" for k in (
-             "balances", "balances_coverage", "cells", "evaluation", "flows", "material", "model", "net_migration",
-             "release", "stocks", "sums", "variants")))))
+             "balances", "balances_coverage", "cells", "evaluation", "flows", "material", "model", "neighbours",
+             "net_migration", "release", "stocks", "sums", "variants")))))
 log = logging.getLogger(__name__)
 
 

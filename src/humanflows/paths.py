@@ -21,6 +21,7 @@ ARTIFACTS = BUILD / "artifacts"
 EXECUTED = BUILD / "executed"
 STAGE = BUILD / "stage"
 HTML = BUILD / "html"
+COUNTRIES = BUILD / "countries"
 
 
 def mirror() -> Path | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from . import artifacts, ensemble, paths, pipeline
+from . import artifacts, ensemble, intervals, paths, pipeline
 from .config import Config, load_config
 from .errors import ArtifactError, ConfigError
 from .model import train as training
@@ -22,7 +22,6 @@ from .model.scenario_run import run
 from .panel.designs import blind_while_offices_speak
 from .panel.splits import make_splits
 from .results import scenario_result as results
-from .results.release import open_release
 from .results.scenario import Scenario, read_scenario
 from .results.scenario_inputs import (
     Demography,
@@ -122,10 +121,10 @@ def run_scenarios(config: Config, asked: Sequence[Path | Scenario], *, members: 
     """
     started = time.perf_counter()
     panel = pipeline.open_panel(config)
-    answerers, release = list_answerers(config, panel, members), _release_with_intervals(config)
+    answerers, known = list_answerers(config, panel, members), open_bounds(config.profile)
     common = {"panel": artifacts.sha256(pipeline.panel_path(config)), "code": artifacts.code_digest(*_CODE),
               "members": [artifacts.sha256(a.weights) for a in answerers],
-              "release": artifacts.sha256(paths.RELEASE / "flows.nc") if release is not None else None}
+              "intervals": [artifacts.sha256(f) for f in _bounds(config.profile)] if known is not None else None}
     targets, due = [], []
     for scenario in [_checked(one, panel, elsewhere) for one in asked]:
         target = folder(config.profile, scenario.name) / RESULT
@@ -142,8 +141,8 @@ def run_scenarios(config: Config, asked: Sequence[Path | Scenario], *, members: 
         print(f"scenarios: member {answerer.number} of {len(answerers)}", flush=True)
     for one in due:
         leads = (one.scenario.last_year or 0) - int(panel.year.values[-1])
-        growth = measure_growth(config, panel, leads) if leads > 0 and release is not None else {}
-        one.write(release, growth, made_by=MADE_BY, profile=config.profile, seed=config.seed,
+        growth = measure_growth(config, panel, leads) if leads > 0 and known is not None else {}
+        one.write(known, growth, made_by=MADE_BY, profile=config.profile, seed=config.seed,
                   seconds=round(time.perf_counter() - started, 1))
     return targets
 
@@ -171,11 +170,11 @@ class _Due:
         self.collected = results.Collector(changed.year.values, changed.residence.values.astype(str),
                                            scenario.first_year(self.last))
 
-    def write(self, release: xr.Dataset | None, growth: dict[int, float], **about) -> None:
+    def write(self, known: xr.Dataset | None, growth: dict[int, float], **about) -> None:
         """Tables, statement and result of all members; the result last, and its manifest after it, so that a run that
         is cut off leaves nothing that looks finished."""
         scenario, place = self.scenario, self.target.parent
-        result = results.add_intervals(self.collected.result(), release, growth)
+        result = results.add_intervals(self.collected.result(), known, growth)
         members, levels = result.attrs["members"], result.attrs["levels"]
         said = statement(scenario, members=members, levels=levels, beyond=self.beyond, panel_last=self.last,
                          growth=bool(growth))
@@ -244,12 +243,16 @@ def measure_growth(config: Config, panel: xr.Dataset, leads: int) -> dict[int, f
     return results.growth_of_errors(results.lead_errors(panel, total / blind.sizes["member"], first), leads)
 
 
-def _release_with_intervals(config: Config) -> xr.Dataset | None:
-    """The release of the real world, where it has calibrated intervals; nothing else is calibrated."""
-    if config.profile != "world" or not (paths.RELEASE / "flows.nc").is_file():
+def _bounds(profile: str) -> list[Path]:
+    return [intervals.folder(profile) / f for f in ("flow_bounds.nc", "net_migration_bounds.nc")]
+
+
+def open_bounds(profile: str) -> xr.Dataset | None:
+    """Calibrated intervals of a profile's flows and net migration, in memory; None where they were not made."""
+    if not all(f.is_file() for f in _bounds(profile)):
         return None
-    release = open_release()
-    return release if "flow_lower" in release and "flow_lower_80" in release else None
+    return xr.merge([xr.load_dataset(f, engine="netcdf4").drop_vars(["seen", "read"], errors="ignore")
+                     for f in _bounds(profile)], combine_attrs="drop")
 
 
 def open_result(file: Path) -> xr.Dataset:

@@ -6,6 +6,7 @@ import pytest
 
 from humanflows import book, paths
 from humanflows.errors import ArtifactError
+from humanflows.offline import dead_links, external_requests
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -17,7 +18,7 @@ def test_book_builds_and_a_warning_keeps_the_earlier_one(project):
     assert first == paths.HTML / "index.html" and "231 territories forty-two answered" in page
     notebook = (paths.HTML / "notebooks" / "00_first.html").read_text()
     assert "Simulated twin" in notebook and "twin 1" in notebook
-    assert book.external_requests(paths.HTML) == []
+    assert external_requests(paths.HTML) == []
     assert (paths.HTML / "mathjax" / "tex-mml-chtml.js").is_file()
     assert '../_static/../mathjax/tex-mml-chtml.js' in page
 
@@ -25,6 +26,10 @@ def test_book_builds_and_a_warning_keeps_the_earlier_one(project):
     with pytest.raises(ArtifactError, match="nowhere"):
         book.build_html("twin")
     assert (paths.HTML / "book" / "index.html").read_text() == page
+
+    (paths.BOOK / "index.md").write_text('# Start\n\n<a href="nowhere.html">a page</a>\n')
+    with pytest.raises(ArtifactError, match=r"nowhere:\nbook/index.html: <a href> nowhere.html: no such file"):
+        book.build_html("twin")
 
     (paths.BOOK / "index.md").write_text('# Start\n\n<img src="https://example.org/spy.png" alt="spy">\n')
     with pytest.raises(ArtifactError, match=r"pages load from the network:\nbook/index.html: <img src"):
@@ -40,7 +45,7 @@ def test_book_builds_and_a_warning_keeps_the_earlier_one(project):
 ])
 def test_requests_are_found(tmp_path, text):
     (tmp_path / "page.html").write_text(f"<html><body>{text}</body></html>")
-    assert len(book.external_requests(tmp_path)) == 1
+    assert len(external_requests(tmp_path)) == 1
 
 
 def test_links_are_no_requests(tmp_path):
@@ -49,13 +54,28 @@ def test_links_are_no_requests(tmp_path):
         '<img src="data:image/png;base64,AAAA"><img src="_images/a.png"><svg xmlns="http://www.w3.org/2000/svg"/>'
         '<script type="application/json">{"license": "https://creativecommons.org/licenses/by/4.0/"}</script>')
     (tmp_path / "a.css").write_text("a { background: url(data:image/svg+xml;base64,AAAA) } b { src: url(f.woff) }")
-    assert book.external_requests(tmp_path) == []
+    assert external_requests(tmp_path) == []
 
 
 def test_style_sheets_are_searched(tmp_path):
     (tmp_path / "_static").mkdir()
     (tmp_path / "_static" / "a.css").write_text("@font-face { src: url(https://fonts.example/f.woff2) }")
-    assert book.external_requests(tmp_path) == ["_static/a.css: https://fonts.example/f.woff2"]
+    assert external_requests(tmp_path) == ["_static/a.css: https://fonts.example/f.woff2"]
+
+
+def test_dead_links_are_found_and_living_ones_are_not(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b c.html").write_text('<p id="here">b</p><a href="../a.html#top">a</a>')
+    (tmp_path / "picture.png").write_bytes(b"")
+    (tmp_path / "a.html").write_text(
+        '<a name="top" href="sub/b%20c.html#here">b</a><a href="#top">top</a><a href="#">up</a><img src="picture.png">'
+        '<a href="https://example.org/none.html">out</a><a href="mailto:a@b.c">mail</a><a href="sub/">folder</a>')
+    assert dead_links(tmp_path) == []
+    (tmp_path / "c.html").write_text('<a href="d.html">d</a><img src="none.png"><a href="sub/b%20c.html#there">x</a>')
+    assert dead_links(tmp_path) == [
+        "c.html: <a href> d.html: no such file",
+        "c.html: <a href> sub/b%20c.html#there: no such place in the page",
+        "c.html: <img src> none.png: no such file"]
 
 
 def built():
@@ -65,7 +85,7 @@ def built():
 
 
 def test_built_book_loads_nothing_from_the_network():
-    assert book.external_requests(built()) == []
+    assert external_requests(built()) == []
 
 
 def test_built_book_has_every_page_of_the_table_of_contents():

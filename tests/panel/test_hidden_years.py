@@ -6,26 +6,27 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from humanflows.panel.hidden_years import LONGEST, SHARE, hidden_year_observations
+from humanflows.panel.hidden_years import LONGEST, SHARES, hidden_year_observations
 
 CODES = ["AUT", "BRA", "CHE", "DEU"]
 WITNESSES = ("eurostat|DEU|immigration|residence", "oecd|DEU|immigration|citizenship",
              "eurostat|AUT|emigration|residence", "meta|META|both|residence")
 
 
-def panel_of(year, origin, destination, witness):
+def panel_of(year, origin, destination, witness, persons=10.0):
     about = [w.split("|") for w in WITNESSES]
     return xr.Dataset(
         {"flow_year": ("observation", year), "flow_origin": ("observation", origin),
          "flow_destination": ("observation", destination), "flow_witness": ("observation", witness),
+         "flow_persons": ("observation", np.broadcast_to(np.asarray(persons, dtype=np.float32), np.shape(year))),
          "witness_source": ("witness", [a[0] for a in about]), "witness_reporter": ("witness", [a[1] for a in about])},
         coords={"origin": CODES, "destination": CODES, "year": np.arange(1990, 2015), "witness": list(WITNESSES)})
 
 
-def everything():
+def everything(persons=10.0):
     grid = [(t, o, 3, w) for t in range(25) for o in (0, 1, 2) for w in (0, 1, 3)]
     grid += [(t, 0, d, 2) for t in range(25) for d in (1, 2)]
-    return panel_of(*np.array(grid, dtype=np.int64).T)
+    return panel_of(*np.array(grid, dtype=np.int64).T, persons)
 
 
 observations = st.lists(st.tuples(st.integers(0, 24), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)),
@@ -50,13 +51,14 @@ def test_runs_are_whole_short_and_leave_something(rows, seed):
         assert series.loc[between, "hidden"].all()
 
 
-def test_about_the_intended_share_of_series_loses_years_and_other_seeds_lose_others():
-    panel, seeds = everything(), range(200)
+@pytest.mark.parametrize(("persons", "share"), [(999.0, SHARES[0][1]), (1000.0, SHARES[1][1]), (1e5, SHARES[2][1])])
+def test_about_the_intended_share_of_series_loses_years_and_other_seeds_lose_others(persons, share):
+    panel, seeds = everything(persons), range(200)
     hidden = np.stack([hidden_year_observations(panel, s) for s in seeds])
     series = pd.factorize(pd.Series(list(zip(panel["flow_origin"].values, panel["flow_destination"].values))))[0]
     office = panel["flow_witness"].values < 3
     lost = np.mean([[hidden[s][office & (series == k)].any() for k in range(series.max() + 1)] for s in seeds])
-    assert lost == pytest.approx(SHARE, abs=0.05)
+    assert lost == pytest.approx(share, abs=0.05)
     assert hidden.any(0)[office].all()
 
 

@@ -71,6 +71,23 @@ def test_ours_alone_is_drawn_and_peers_are_those_asked_for(totals):
         plot_regional_flows(totals[totals.peer != "humanflows"])
 
 
+def test_intervals_are_bands_of_their_own_region_and_do_not_flatten_the_lines(totals):
+    own = totals[(totals.region == "Europe") & (totals.peer == "humanflows")]
+    ends = {"year": own.year, "lower": 0.5e4, "upper": 1e8}
+    bounds = pd.concat([pd.DataFrame({"total": "into region", "origin": "World", "destination": "Europe", **ends}),
+                        pd.DataFrame({"total": "out of region", "origin": "Europe", "destination": "World", **ends}),
+                        pd.DataFrame({"total": "into", "origin": "World", "destination": "DEU", **ends})])
+    figure = plot_regional_flows(totals, bounds)
+    bands = {r: {c.get_label(): c.get_datalim(panel(figure, r).transData) for c in panel(figure, r).collections
+                 if str(c.get_label()).endswith("95% interval")} for r in REGIONS}
+    assert set(bands["Europe"]) == {"humanflows|inflow|95% interval", "humanflows|outflow|95% interval"}
+    assert not bands["Sub-Saharan Africa"] and not bands["Northern America"]
+    above, below = bands["Europe"].values()
+    assert (above.y0, above.y1) == pytest.approx((0.005, 100)) and (below.y0, below.y1) == pytest.approx((-100, -0.005))
+    reach = totals.loc[totals.region == "Europe", ["inflow", "outflow"]].max().max() / 1e6
+    assert panel(figure, "Europe").get_ylim() == pytest.approx((-2 * reach, 2 * reach))
+
+
 def test_departures_below_nought_are_written_without_a_sign(totals, draw):
     ax = panel(plot_regional_flows(totals), "Europe")
     draw(ax)

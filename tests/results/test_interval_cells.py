@@ -17,6 +17,7 @@ from humanflows.results.interval_cells import (
     reported_flows,
     what_was_seen,
 )
+from humanflows.results.interval_neighbours import NEIGHBOURS
 
 CODES = ["ABW", "AUT", "BEL", "CHE"]
 WITNESSES = [("eurostat", "AUT", "immigration", "residence"), ("undesa_imfsc", "AUT", "immigration", "residence"),
@@ -93,6 +94,20 @@ def test_read_reports_stand_beside_those_who_read_them(panel):
     assert np.array_equal(cells["estimate"], flow[at]) and np.array_equal(cells["spread"], flow[at] / 10)
     assert (cells["seen"] == 0).all() and (cells["gap"] == 0).all()
     assert sorted(cells["offices"]) == [1, 2, 2] and sorted(cells["fold"]) == [0, 2, 3]
+    assert cells[list(NEIGHBOURS)].isna().all().all()       # of its own year a report tells nothing
+
+
+def test_members_say_what_was_reported_in_neighbouring_years_of_what_they_saw(panel):
+    panel["flow_year"].values[2] = 3        # Austria: ABW-AUT in the first year and in the fourth
+    panel["flow_origin"].values[2] = 0
+    flows = [np.full((5, 4, 4), x) for x in (10.0, 40.0)]
+    hidden = np.zeros((2, 6), dtype=bool)
+    hidden[:, [0, 1]] = True
+    row = build_cells(panel, iter(flows), hidden, {CORRIDORS: hidden}).iloc[0]
+    assert row["residual_after"] == pytest.approx(np.mean(np.log(31) - np.log1p([10, 40])), rel=1e-5)
+    assert row["step_after"] == 0 and np.isnan(row["residual_before"])
+    hidden[:, 2] = True                     # who did not see the fourth year does not know of it
+    assert build_cells(panel, iter(flows), hidden, {CORRIDORS: hidden})[list(NEIGHBOURS)].isna().all().all()
 
 
 def test_a_cell_is_the_mean_of_those_who_did_not_see(panel):
@@ -124,7 +139,7 @@ def test_features_read_no_report(panel):
     around = Surroundings(panel, ["a", "b", "b", "c"])
     spoiled = panel.copy(deep=True)
     spoiled["flow_persons"].values[:] *= 9
-    seen = {k: np.zeros(2) for k in ("seen", "gap", "gap_office", "gap_meta", "offices")}
+    seen = {k: np.zeros(2) for k in ("seen", "gap", "gap_office", "gap_meta", "offices", *NEIGHBOURS)}
     found = around.features([0, 4], [0, 1], [1, 2], [10.0, 0.0], [0.1, 0.2], seen)
     assert found.shape == (2, len(FEATURES)) and found[0, 0] == np.float32(np.log1p(10))
     again = Surroundings(spoiled, ["a", "b", "b", "c"]).features([0, 4], [0, 1], [1, 2], [10.0, 0.0], [0.1, 0.2], seen)

@@ -42,7 +42,7 @@ def published(klass=3, gap=NEVER, **more):
     flow = np.random.default_rng(0).lognormal(5, 2, shape).astype(np.float32)
     given = {"models": {k: Model(s) for k, s in SIGMA.items()}, "around": Around(), "regions": np.array(["Europe"] * N),
              "flow": flow, "spread": np.ones(shape), "residents": np.full((LENGTH, N), 1e9), "saw": saw,
-             "speaking": full(2 if klass == 0 else 0)}
+             "speaking": full(2 if klass == 0 else 0), "near": {"residual_before": np.full(shape, 0.5)}}
     return Published(**given | more)
 
 

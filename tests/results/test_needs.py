@@ -57,7 +57,7 @@ def asked_of(sigma=1.0, flow=None, residents=1e9, klass=3):
     flow[:, np.eye(N, dtype=bool)] = 0
     return Published({CORRIDORS: FlatModel(sigma), OFFICES: FlatModel(sigma)}, NoSurroundings(),
                      np.array(["Europe"] * N), flow, np.zeros_like(flow), np.full((YEARS, N), residents),
-                     seen_of(klass), np.zeros(flow.shape, np.int8))
+                     seen_of(klass), np.zeros(flow.shape, np.int8), {})
 
 
 def found_of(sigma=1.0, noise=0.25, already=None, klass=3, **more):

@@ -10,7 +10,9 @@ import xarray as xr
 
 from .withhold import reporters_of
 
-SHARE = 0.25        # of an office's series (one corridor each) that lose some years, in each member
+# Of an office's series (one corridor each) whose mean is below so many persons, so many lose some years in each member.
+# Large corridors are few, and what is said of them is looked at most: more of them are asked.
+SHARES = ((1_000, 0.25), (10_000, 0.4), (np.inf, 0.6))
 LONGEST = 7         # years in a row
 _STREAM = 26        # a member's seed serves other draws as well, see panel/draws.py
 
@@ -33,14 +35,16 @@ def hidden_year_observations(panel: xr.Dataset, seed: int) -> np.ndarray:
     office, n = np.unique(reporter, return_inverse=True)[1][witness], panel.sizes["origin"]
     series = (office * n + panel["flow_origin"].values.astype(np.int64)) * n + panel["flow_destination"].values
     year = panel["flow_year"].values.astype(np.int64)
-    told = pd.DataFrame({"series": series, "year": year})[~platform[witness]].drop_duplicates().sort_values(
-        ["series", "year"])
+    told = pd.DataFrame({"series": series, "year": year, "persons": panel["flow_persons"].values})[~platform[witness]]
     if told.empty:
         return np.zeros(len(year), dtype=bool)
+    size = told.groupby("series")["persons"].mean().to_numpy()
+    told = told[["series", "year"]].drop_duplicates().sort_values(["series", "year"])
     rng = np.random.default_rng([seed, _STREAM])
     # One year of each series, every one of them as likely, begins its run.
     first = told.assign(luck=rng.random(len(told))).sort_values(["series", "luck"]).groupby("series")["year"].first()
-    chosen = rng.random(len(first)) < SHARE
+    below, shares = zip(*SHARES)
+    chosen = rng.random(len(first)) < np.asarray(shares)[np.searchsorted(below, size, side="right")]
     length = rng.integers(1, LONGEST + 1, len(first))
     place = first.index.get_indexer(series)
     begin = np.where(place >= 0, first.to_numpy()[place], 0)

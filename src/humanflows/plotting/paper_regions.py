@@ -22,12 +22,19 @@ _SERIES = {"inflow": (1, GAIN, "arrive from other regions"), "outflow": (-1, LOS
            "net": (1, INK, "net migration")}
 
 
-def plot_regional_flows(totals: pd.DataFrame, *, peers: Sequence[str] | None = None, columns: int = 4) -> Figure:
+# Totals of a release's ``sums.csv`` whose intervals are drawn: the series they belong to, and where the region stands.
+_BOUNDS = {"into region": ("inflow", "destination"), "out of region": ("outflow", "origin")}
+
+
+def plot_regional_flows(totals: pd.DataFrame, bounds: pd.DataFrame | None = None, *,
+                        peers: Sequence[str] | None = None, columns: int = 4) -> Figure:
     """Arrivals above nought, departures below, net migration between: a panel for each region.
 
     Parameters
     ----------
     totals : as ``results.regions.regional_totals`` makes them, ours (``"humanflows"``) and others'.
+    bounds : sums of a release with 95% intervals (total, origin, destination, year, lower, upper), drawn as bands
+        where they are of a region; a band that goes far beyond the lines is cut by the panel.
     peers : whose estimates are drawn beside ours; all in the table by default. Annual ones are dashed lines, those of
         five years strokes of that length at the mean of a year.
     columns : panels in a row; the last panel holds the legend.
@@ -59,6 +66,8 @@ def plot_regional_flows(totals: pd.DataFrame, *, peers: Sequence[str] | None = N
         for peer in peers:
             _draw(ax, here[here["peer"] == peer], peer)
         _dress(ax, region)
+        if bounds is not None:
+            _bands(ax, bounds, region, reach=here[["inflow", "outflow"]].max().max() / 1e6)
     for ax in axes.ravel()[len(regions):]:
         ax.set_axis_off()
     # Shared axes drop the labels of all but the last row; above an empty panel they are wanted.
@@ -89,7 +98,23 @@ def _draw(ax: Axes, rows: pd.DataFrame, peer: str) -> None:
             ax.plot(years, millions, color=colour, label=f"{peer}|{series}", zorder=5 if own else 4,
                     lw=(2.0 if own else 1.1), ls="-" if own else (0, (3.5, 1.6)))
             if own and series != "net":
-                ax.fill_between(years, 0, millions, color=colour, alpha=0.13, lw=0, zorder=1)
+                ax.fill_between(years, 0, millions, color=colour, alpha=0.07, lw=0, zorder=1)
+
+
+def _bands(ax: Axes, bounds: pd.DataFrame, region: str, reach: float) -> None:
+    """95% intervals of arrivals and departures; the panel goes on for at most as far again as its lines."""
+    low, high = ax.get_ylim()
+    for total, (series, place) in _BOUNDS.items():
+        sign, colour, _ = _SERIES[series]
+        rows = bounds[(bounds["total"] == total) & (bounds[place] == region)].sort_values("year")
+        if rows.empty:
+            continue
+        ends = [sign * rows[end].to_numpy(float) / 1e6 for end in ("lower", "upper")]
+        ax.fill_between(rows["year"].to_numpy(float), *ends, color=colour, alpha=0.22, lw=0, zorder=1.2,
+                        label=f"{OWN}|{series}|95% interval")
+        furthest = sign * min(np.abs(ends[1]).max(), 2 * reach)
+        low, high = min(low, furthest), max(high, furthest)
+    ax.set_ylim(low, high)
 
 
 def _dress(ax: Axes, region: str) -> None:

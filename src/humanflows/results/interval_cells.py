@@ -24,6 +24,7 @@ import xarray as xr
 
 from ..errors import SchemaError
 from ..panel.withhold import PLATFORMS
+from .interval_neighbours import NEIGHBOURS, neighbouring_reports
 from .validation import COLLECTIONS
 
 CORRIDORS, OFFICES, YEARS, LAST_YEARS, READ_REPORTS = KINDS = (
@@ -152,7 +153,8 @@ def build_cells(panel: xr.Dataset, flows: Iterable, hidden: np.ndarray, kinds: M
     -------
     DataFrame with the columns of :func:`reported_flows`, the labels, and kind, estimate (persons, mean of the members),
     log_mean and spread (mean and standard deviation, ddof 1, of their log(1 + x); spread 0 with one member), members
-    (number), and, of the member that saw most, ``seen, gap, gap_office, gap_meta, offices`` (see :class:`Seen`).
+    (number), of the member that saw most ``seen, gap, gap_office, gap_meta, offices`` (see :class:`Seen`), and the
+    members' means of what :func:`humanflows.results.interval_neighbours.neighbouring_reports` says.
 
     Raises
     ------
@@ -161,7 +163,7 @@ def build_cells(panel: xr.Dataset, flows: Iterable, hidden: np.ndarray, kinds: M
     """
     hidden = np.asarray(hidden, dtype=bool)
     reports = reported_flows(panel)
-    chosen = reports["observation"].to_numpy()
+    chosen, offices = reports["observation"].to_numpy(), reports[~reports["platform"]]
     for name, mask in kinds.items():
         if mask.shape != hidden.shape or hidden.shape[1] != panel.sizes["observation"]:
             raise SchemaError("intervals", f"{name}: {mask.shape} marks beside {hidden.shape}, for "
@@ -180,6 +182,8 @@ def build_cells(panel: xr.Dataset, flows: Iterable, hidden: np.ndarray, kinds: M
         saw = what_was_seen(panel, ~hidden[number - 1])
         said = np.asarray(flow)[at].astype(np.float64)
         about = {k: getattr(saw, k)[at] for k in _SMALLEST}
+        near = neighbouring_reports(offices[~hidden[number - 1, offices["observation"].to_numpy()]], flow)
+        about |= {k: v[at] for k, v in near.items()}
         for kind, mask in kinds.items():
             sums[kind].add(mask[number - 1, chosen], said, about)
     if number != len(hidden):
@@ -207,11 +211,11 @@ def read_cells(panel: xr.Dataset, flow: np.ndarray, spread: np.ndarray, *,
     reports = reported_flows(panel)
     reports = reports[~reports["platform"]].reset_index(drop=True)
     at = tuple(reports[k].to_numpy() for k in ("year", "origin", "destination"))
-    saw, chosen = what_was_seen(panel), reports["observation"].to_numpy()
+    saw, chosen, near = what_was_seen(panel), reports["observation"].to_numpy(), neighbouring_reports(reports, flow)
     return reports.assign(
         kind=READ_REPORTS, estimate=flow[at].astype(np.float64), log_mean=np.log1p(flow[at].astype(np.float64)),
         spread=spread[at].astype(np.float64), members=0, offices=offices_speaking(panel)[at],
-        **{k: getattr(saw, k)[at] for k in ("seen", "gap", "gap_office", "gap_meta")},
+        **{k: getattr(saw, k)[at] for k in ("seen", "gap", "gap_office", "gap_meta")}, **{k: near[k][at] for k in near},
         **{k: np.asarray(v)[chosen] for k, v in (labels or {}).items()})
 
 
@@ -222,6 +226,7 @@ class _Sums:
         self.number = np.zeros(length, dtype=np.int64)
         self.persons, self.logs, self.squares = np.zeros((3, length))
         self.about = {k: np.full(length, 127 if how == "min" else -1, dtype=np.int8) for k, how in _SMALLEST.items()}
+        self.near, self.known = np.zeros((2, len(NEIGHBOURS), length))
 
     def add(self, mine, said, about):
         self.number += mine
@@ -231,25 +236,33 @@ class _Sums:
         for k, how in _SMALLEST.items():
             best = np.minimum if how == "min" else np.maximum
             self.about[k] = np.where(mine, best(self.about[k], about[k]), self.about[k]).astype(np.int8)
+        for total, known, name in zip(self.near, self.known, NEIGHBOURS):
+            here = mine & np.isfinite(about[name])
+            total += np.where(here, about[name], 0.0)
+            known += here
 
     def table(self, reports):
         k, n = np.flatnonzero(self.number), self.number
         n = n[k]
+        near = np.where(self.known > 0, self.near / np.maximum(self.known, 1), np.nan)
         variance = (self.squares[k] - self.logs[k] ** 2 / n) / np.maximum(n - 1, 1)
         return reports.iloc[k].assign(estimate=self.persons[k] / n, members=n, log_mean=self.logs[k] / n,
                                       spread=np.where(n > 1, np.sqrt(np.maximum(variance, 0.0)), 0.0),
-                                      **{name: v[k] for name, v in self.about.items()})
+                                      **{name: v[k] for name, v in self.about.items()},
+                                      **dict(zip(NEIGHBOURS, near[:, k].astype(np.float32))))
 
 
 FEATURES = ("log_estimate", "spread", "seen", "gap", "gap_office", "gap_meta", "offices", "region_origin",
             "region_destination", "log_population_origin", "log_population_destination", "log_income_origin",
             "log_income_destination", "log_distance", "contiguity", "log_stock", "log_stock_back", "log_displaced",
-            "log_displaced_flow", "log_conflict", "share_of_origin")
+            "log_displaced_flow", "log_conflict", "share_of_origin", *NEIGHBOURS)
 CATEGORIES = (FEATURES.index("region_origin"), FEATURES.index("region_destination"))
 
 
 class Surroundings:
     """What is known of every corridor and year, to judge how hard its flow is to tell; nothing in it is a report.
+
+    What reports of neighbouring years say depends on who saw them, and comes with the cells.
 
     Parameters
     ----------
@@ -281,14 +294,15 @@ class Surroundings:
         ----------
         year, origin, destination : positions, (cell,).
         estimate : persons; ``spread`` of the members' log(1 + x).
-        seen : ``seen, gap, gap_office, gap_meta, offices`` as :class:`Seen` has them, (cell,).
+        seen : ``seen, gap, gap_office, gap_meta, offices`` as :class:`Seen` has them, (cell,), and ``NEIGHBOURS``.
         """
         t, o, d = (np.asarray(k, dtype=np.int64) for k in (year, origin, destination))
         size = np.log1p(np.asarray(estimate, dtype=np.float64))
         columns = (size, spread, *(seen[k] for k in ("seen", "gap", "gap_office", "gap_meta", "offices")),
                    self.region[o], self.region[d], self.population[t, o], self.population[t, d], self.income[t, o],
                    self.income[t, d], self.distance[o, d], self.border[o, d], self.stock[o, d], self.stock[d, o],
-                   self.displaced[t, o, d], self.fled[t, o, d], self.conflict[t, o], size - self.population[t, o])
+                   self.displaced[t, o, d], self.fled[t, o, d], self.conflict[t, o], size - self.population[t, o],
+                   *(seen[k] for k in NEIGHBOURS))
         out = np.empty((len(t), len(FEATURES)), dtype=np.float32)
         for k, column in enumerate(columns):
             out[:, k] = column
@@ -298,7 +312,7 @@ class Surroundings:
         """The same of a table of cells. A held-out year has one member that did not see it: no spread."""
         spread = cells["spread"].where(cells["kind"] != YEARS, 0.0) if "kind" in cells else cells["spread"]
         return self.features(*(cells[k].to_numpy() for k in ("year", "origin", "destination", "estimate")), spread,
-                             {k: cells[k].to_numpy() for k in _SMALLEST})
+                             {k: cells[k].to_numpy() for k in (*_SMALLEST, *NEIGHBOURS)})
 
 
 def _log_of(panel, name: str, dims, shape) -> np.ndarray:

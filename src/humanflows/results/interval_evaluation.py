@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 from ..errors import SchemaError
 from ..panel.hidden_years import LONGEST
 from .coverage import COLUMNS, LEVELS, OWN, coverage_table
-from .interval_cells import CATEGORIES, OFFICES, READ_REPORTS, SEEN, YEARS, Surroundings
+from .interval_cells import CATEGORIES, OFFICES, SEEN, YEARS, Surroundings
 from .interval_model import SIZE_NAMES, FlowIntervals, groups_of, jittered, size_class
 from .interval_sums import Components, HeldOutSums, held_out_sums, variance_components
 from .interval_variants import Sample, variants
@@ -64,10 +64,10 @@ def splits_of(cells: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
 def fit_intervals(sample: Sample, *, with_location: bool) -> FlowIntervals:
     """The model of intervals, learned from a sample.
 
-    The median of errors is learned for corridors that were held out and for the last years: there it makes intervals
-    sharper. What trees learn of the offices that there are does not carry over to an office that nobody read: there it
-    made them worse, and errors are taken to lie around the estimate (``variants.csv`` has both). So they are of years
-    that were held out, and of reports that were read.
+    The median of errors is learned where it makes intervals sharper: for corridors that were held out, for the last
+    years, and, from how far estimates lay off in the years beside, for years that were held out and reports that were
+    read. What trees learn of the offices that there are does not carry over to an office that nobody read: there it
+    made them worse, and errors are taken to lie around the estimate (``variants.csv`` has both).
     """
     return FlowIntervals(with_location, categories=CATEGORIES).fit(
         sample.observed, sample.estimate, sample.features, sample.groups, sample.cluster, sample.series)
@@ -83,7 +83,7 @@ def judge(cells: pd.DataFrame, sample: Sample, *, workers: int = 1, levels: Sequ
     """
     def one(train, test):
         own, other = sample.take(train), sample.take(test)
-        around_estimate = np.isin(cells["kind"].to_numpy()[test], (OFFICES, YEARS, READ_REPORTS)).all()
+        around_estimate = (cells["kind"].to_numpy()[test] == OFFICES).all()
         model = fit_intervals(own, with_location=not around_estimate)
         return model.predict(other.estimate, other.features, [other.groups], levels)
 
@@ -121,7 +121,7 @@ def judge_others(years: tuple[pd.DataFrame, Sample], offices: tuple[pd.DataFrame
         test = (cells["group"].to_numpy() == part) & (cells["gap"].to_numpy() <= LONGEST)
         if part and test.any() and len(np.unique(years[1].cluster[train])) > 1:
             own = sample.take(test)
-            model = fit_intervals(years[1].take(train), with_location=False)
+            model = fit_intervals(years[1].take(train), with_location=True)
             groups = groups_of(cells[test].assign(kind=YEARS), regions)
             parts.append((np.flatnonzero(test), *model.predict(own.estimate, own.features, [groups], LEVELS)))
     if not parts:

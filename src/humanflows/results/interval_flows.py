@@ -24,8 +24,8 @@ class Published:
 
     Parameters
     ----------
-    models : by kind of cells: with a learned median for held-out corridors, without one for held-out offices; for
-        held-out years where there are such cells.
+    models : by kind of cells (:func:`humanflows.results.interval_release.fit_models`); for held-out years and read
+        reports where there are such cells.
     around : surroundings of every corridor and year.
     regions : of each territory.
     flow, spread : (year, origin, destination): estimates, persons, and standard deviation of the members' log(1 + x).
@@ -33,6 +33,8 @@ class Published:
     saw : what the estimates saw.
     speaking : how many offices report the corridor in that year
         (:func:`humanflows.results.interval_cells.offices_speaking`).
+    near : what reports of neighbouring years say, as
+        :func:`humanflows.results.interval_neighbours.neighbouring_reports` has it.
     """
 
     models: Mapping[str, FlowIntervals]
@@ -43,6 +45,7 @@ class Published:
     residents: np.ndarray
     saw: Seen
     speaking: np.ndarray
+    near: Mapping[str, np.ndarray]
 
     @property
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
@@ -73,6 +76,7 @@ class Published:
         here, kind = (np.full(len(self.pairs[0]), t), *self.pairs), self.kind(t)
         read = np.isin(kind, (READ_REPORTS, YEARS))
         seen = {k: getattr(self.saw, k)[here] for k in ("seen", "gap", "gap_office", "gap_meta", "offices")}
+        seen |= {k: v[here] for k, v in self.near.items()}
         seen["offices"] = np.where(kind == READ_REPORTS, self.speaking[here], seen["offices"])
         estimate = self.flow[here]
         features = self.around.features(*here, estimate, np.where(kind == YEARS, 0.0, self.spread[here]), seen)

@@ -4,11 +4,11 @@ The error of a cell (see :mod:`humanflows.results.interval_cells`) is r = log(1 
 steps make its distribution for any corridor and year:
 
 1. *Location and difficulty.* Boosted trees learn the median of r, and then the mean of |r − median|, σ, from what is
-   known of every corridor and year: size, the members' disagreement, what was seen and how long ago, regions,
-   populations, refugees. They are cross-fitted by corridor and by office, so that scores are never taken of cells that
-   trees learned from (normalised conformal prediction [1]_).
-2. *Quantiles by groups that overlap.* Of the scores z = (r − median)/σ, quantiles are a sum of one term for each group
-   that a cell is in (kind × what was seen, × size, × region of origin, × region of destination), by quantile
+   known of every corridor and year: size, the members' disagreement, what was seen and how long ago, how far estimates
+   lay from reports in the years beside, regions, populations, refugees. They are cross-fitted by corridor and by
+   office, so that scores are never taken of cells that trees learned from (normalised conformal prediction [1]_).
+2. *Quantiles by groups that overlap.* Of the scores z = (r − median)/(σ + ``PAD``), quantiles are a sum of one term for
+   each group that a cell is in (kind × what was seen, × size, × region of origin, × region of destination), by quantile
    regression on the groups. At its optimum every group, and not only every combination of them, holds the promised
    share of the calibration cells ([2]_, [3]_). Terms are shrunk, so that a group of few cells follows the others.
 3. Lower and upper ends are quantiles of their own, never negative; ends below half a person are zero.
@@ -38,6 +38,7 @@ ANCHORS = (0.005, 0.025, 0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95, 0.975,
 SHRINKAGE = 20.0       # cells: a group's term is pulled towards none as by so many
 WIDTHS = (0.5, 0.15, 0.05, 0.02)     # of the pinball loss's smoothing, in quartile ranges, one after another
 FLOOR = 0.05           # of σ: nothing is known of a flow to within five per cent
+PAD = 0.2              # added to σ where errors are divided by it: trees, too, are sure of themselves by chance
 SMALLEST = 0.5         # persons; less is nobody
 MOST = 120_000         # cells that the terms of groups are learned from; of more, so many are drawn
 PER_SERIES = 6         # cells of one office's report of one corridor that trees learn from: years repeat each other
@@ -97,7 +98,8 @@ class Trees:
 
     def fit(self, features: np.ndarray, error: np.ndarray, weight: np.ndarray | None = None) -> "Trees":
         """Learn from features (cell, feature) and errors (cell,)."""
-        away = error
+        # Of a feature that no cell has, there is nothing to learn, and scikit-learn finds no bins for it.
+        features, away = np.where(np.isnan(features).all(0), np.float32(0), features), error
         if self.with_location:
             self._location = self._new("absolute_error").fit(features, error, weight)
             away = error - self._location.predict(features)
@@ -266,7 +268,7 @@ class FlowIntervals:
             own, others = part == k, few[part[few] != k]
             middle[own], sigma[own] = self._trees().fit(features[others], error[others]).predict(features[own])
         self.trees_ = self._trees().fit(features[few], error[few])
-        score = (error - middle) / sigma
+        score = (error - middle) / (sigma + PAD)
         self.variance_ = float(np.clip(score, *np.quantile(score, [0.005, 0.995])).var())
         drawn = np.sort(np.random.default_rng(self.seed).permutation(len(score))[:MOST])
         self.quantiles_ = GroupQuantiles().fit(score[drawn], {k: np.asarray(v)[drawn] for k, v in groups.items()})
@@ -291,7 +293,7 @@ class FlowIntervals:
         found = [self.quantiles_.predict(g, levels) for g in groupings]
         z = np.where(np.asarray(levels) < 0.5, np.minimum.reduce(found), np.maximum.reduce(found))
         centre = np.log1p(np.asarray(estimate, dtype=np.float64)) + middle
-        return centre[:, None] + sigma[:, None] * z, middle, sigma
+        return centre[:, None] + (sigma + PAD)[:, None] * z, middle, sigma
 
     def quantiles(self, estimate, features, groups, levels: Sequence[float]) -> np.ndarray:
         """The same in persons, never negative."""

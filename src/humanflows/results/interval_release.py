@@ -16,6 +16,7 @@ from .interval_cells import (
     YEARS,
     Surroundings,
     offices_speaking,
+    reported_flows,
     what_was_seen,
 )
 from .interval_evaluation import (
@@ -33,6 +34,7 @@ from .interval_evaluation import (
 from .interval_flows import Published
 from .interval_material import END_NAMES, ENDS, Material, described
 from .interval_model import FlowIntervals
+from .interval_neighbours import neighbouring_reports
 from .interval_net_migration import net_bounds
 from .interval_stocks import stock_bounds
 from .interval_sums import Components, HeldOutSums, sum_interval
@@ -114,14 +116,16 @@ def fit_models(offices: Part, known: Mapping[str, Part]) -> dict[str, FlowInterv
     as :func:`divide_cells` has them."""
     return {CORRIDORS: fit_intervals(offices[1], with_location=True),
             OFFICES: fit_intervals(offices[1], with_location=False),
-            **{kind: fit_intervals(sample, with_location=False) for kind, (_, sample) in known.items()}}
+            **{kind: fit_intervals(sample, with_location=True) for kind, (_, sample) in known.items()}}
 
 
 def as_published(given: Material, models: Mapping[str, FlowIntervals], around: Surroundings) -> Published:
     """The models, joined with what a release saw."""
+    told = reported_flows(given.panel)
     return Published(models, around, given.regions, given.flow, given.spread,
                      given.panel["population"].transpose("date_year", "residence").values[:-1],
-                     what_was_seen(given.panel), offices_speaking(given.panel))
+                     what_was_seen(given.panel), offices_speaking(given.panel),
+                     neighbouring_reports(told[~told["platform"]], given.flow))
 
 
 def flow_bounds(panel: xr.Dataset, asked: Published) -> tuple[xr.Dataset, np.ndarray, np.ndarray]:
@@ -152,7 +156,8 @@ def flow_bounds(panel: xr.Dataset, asked: Published) -> tuple[xr.Dataset, np.nda
 
 def sum_table(given: Material, sigma: np.ndarray, kinds: np.ndarray, components: dict[str, Components],
               sums: pd.DataFrame, draws: int = 200) -> pd.DataFrame:
-    """Totals by year with 80% and 95% intervals: of the world, between regions, and into and out of each territory.
+    """Totals by year with 80% and 95% intervals: of the world, between regions, across the borders of each region, and
+    into and out of each territory.
 
     Errors are shared as between offices that were held out, where an office is read (``kinds``) as between years that
     were, or reports that are read, and stretched as totals of held-out offices had to be.
@@ -165,11 +170,16 @@ def sum_table(given: Material, sigma: np.ndarray, kinds: np.ndarray, components:
     pair = names[origin] * len(regions) + names[destination]
     labels = pd.DataFrame([("world", "World", "World")]
                           + [("between regions", a, b) for a in regions for b in regions]
-                          + [("out of", c, "World") for c in codes] + [("into", "World", c) for c in codes],
-                          columns=["total", "origin", "destination"])
+                          + [("out of", c, "World") for c in codes] + [("into", "World", c) for c in codes]
+                          + [("out of region", a, "World") for a in regions]
+                          + [("into region", "World", b) for b in regions], columns=["total", "origin", "destination"])
     first = 1 + len(regions) ** 2
-    rows = np.concatenate([np.zeros_like(cell), 1 + pair, first + origin, first + n + destination])
-    into = sparse.csr_matrix((np.ones(4 * len(cell)), (rows, np.tile(cell, 4))), shape=(len(labels), len(cell)))
+    across = np.flatnonzero(names[origin] != names[destination])
+    rows = np.concatenate([np.zeros_like(cell), 1 + pair, first + origin, first + n + destination,
+                           first + 2 * n + names[origin[across]],
+                           first + 2 * n + len(regions) + names[destination[across]]])
+    columns = np.concatenate([np.tile(cell, 4), np.tile(across, 2)])
+    into = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(labels), len(cell)))
     kind = OFFICES if OFFICES in components else next(iter(components))
     stretch = HeldOutSums().fit(sums).stretch(kind, ENDS) if len(sums) else None
     tables = []

@@ -2,7 +2,7 @@
 
 Members differ together: one that has more people move has more of them move in both runs. So every member is compared
 with itself, and the band of a difference is that of the members' differences. A level is known less well than members
-agree on it; where the release's calibrated intervals are at hand, their widths are carried to it.
+agree on it; where calibrated intervals are at hand, their widths are carried to it.
 """
 from collections.abc import Mapping, Sequence
 
@@ -101,20 +101,20 @@ class Collector:
                     out[f"{name}{label}_{end}"] = (dims, q.astype(kind))
 
 
-def add_intervals(result: xr.Dataset, release: xr.Dataset | None,
+def add_intervals(result: xr.Dataset, bounds: xr.Dataset | None,
                   growth: Mapping[int, float] | None = None) -> xr.Dataset:
     """Intervals of levels under a scenario: calibrated widths where there are any, never less than members' spread.
 
-    A flow's interval of the release, as factors of 1 + the flow up and down, is laid on the level of the same corridor
-    and year; a net migration's as persons. Years after the release's last take those of its last year, wider by the
-    growth of errors with lead time.
+    A flow's calibrated interval, as factors of 1 + the flow up and down, is laid on the level of the same corridor
+    and year; a net migration's as persons. Years after the last of the estimates take those of its last year, wider by
+    the growth of errors with lead time.
 
     Parameters
     ----------
     result : from :meth:`Collector.result`.
-    release : ``flow, flow_lower, flow_upper, flow_lower_80, flow_upper_80`` (year, origin, destination) and the same of
+    bounds : ``flow, flow_lower, flow_upper, flow_lower_80, flow_upper_80`` (year, origin, destination) and the same of
         ``net_migration``; None or without ends where there are none.
-    growth : by years after the release's last, how many times as large errors are; 1 where it is silent.
+    growth : by years after the last of the estimates, how many times as large errors are; 1 where it is silent.
 
     Returns
     -------
@@ -129,14 +129,14 @@ def add_intervals(result: xr.Dataset, release: xr.Dataset | None,
         level = scale(np.maximum(result[name].values, 0) if name == "flow" else result[name].values).astype(np.float64)
         if ends and kind == "none":
             kind = "spread"
-        if release is not None and all(f"{name}_{end}" in release for end in BANDS):
+        if bounds is not None and all(f"{name}_{end}" in bounds for end in BANDS):
             kind = "calibrated"
-            at = np.clip(years, release.year.values[0], release.year.values[-1])
-            wide = np.array([(growth or {}).get(int(y) - int(release.year.values[-1]), 1.0) for y in years])
+            at = np.clip(years, bounds.year.values[0], bounds.year.values[-1])
+            wide = np.array([(growth or {}).get(int(y) - int(bounds.year.values[-1]), 1.0) for y in years])
             wide = wide.reshape(-1, *[1] * (level.ndim - 1))
-            middle = scale(release[name].sel(year=at).values.astype(np.float64))
+            middle = scale(bounds[name].sel(year=at).values.astype(np.float64))
             for end in BANDS:
-                off = wide * (scale(release[f"{name}_{end}"].sel(year=at).values.astype(np.float64)) - middle)
+                off = wide * (scale(bounds[f"{name}_{end}"].sel(year=at).values.astype(np.float64)) - middle)
                 own = scale(np.maximum(ends[end], 0) if name == "flow" else ends[end]) - level if ends else 0.0
                 off = np.minimum(np.minimum(off, own), 0) if "lower" in end else np.maximum(np.maximum(off, own), 0)
                 ends[end] = back(level + np.nan_to_num(off))
