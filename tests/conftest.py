@@ -1,4 +1,6 @@
 """Fixtures shared by all tests."""
+import shutil
+
 import hypothesis
 import pytest
 
@@ -7,6 +9,8 @@ from humanflows.config import Config, ModelConfig, SplitConfig, TrainConfig, Twi
 
 hypothesis.settings.register_profile("humanflows", deadline=None)     # a busy machine is no fault of the code
 hypothesis.settings.load_profile("humanflows")
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 @pytest.fixture
@@ -138,3 +142,17 @@ def protocol_tables():
             "net_migration": pd.DataFrame(net)[["protocol", "label", *NET_COLUMNS]],
             "stocks": pd.DataFrame(stocks)[["protocol", "label", *STOCK_COLUMNS]],
             "targets": pd.DataFrame(targets, columns=list(COLUMNS))}
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """The system's Chromium, without a window."""
+    from playwright.sync_api import sync_playwright
+
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser on this machine: none of {', '.join(BROWSERS)} is in the PATH")
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])   # only our own page is opened
+        yield opened
+        opened.close()

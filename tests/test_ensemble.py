@@ -301,7 +301,9 @@ def test_a_scheduler_without_workers_is_said(build, monkeypatch):
         ensemble.run_ensemble("twin", settings=SMALL, cluster=cluster.scheduler_address)
 
 
-def test_workers_that_are_started_here_keep_the_memory_that_they_have():
+def test_workers_that_are_started_here_keep_the_memory_that_they_have(monkeypatch):
+    for name in cluster_module.WORKER_ENVIRONMENT:      # what the user has set goes before, and Dask itself leaves some
+        monkeypatch.delenv(name, raising=False)
     with cluster_module.open_client(None, 1) as client:
         found, = client.run(lambda: {k: os.environ.get(k) for k in cluster_module.WORKER_ENVIRONMENT}).values()
     assert found == {k: str(v) for k, v in cluster_module.WORKER_ENVIRONMENT.items()}

@@ -39,7 +39,8 @@ def gathered(small_panel, small_world, small_config):
                             "stock": (("member", "date_year", "birthplace", "residence"), stock)})
     assert corridor_folds(small_panel.sizes["origin"], 2, config.split.seed).max() == 2
     given = Material(panel=small_panel, regions=np.array(["Europe"] * small_panel.sizes["origin"]), cells=cells,
-                     flow=flow, spread=spread, stock=stock[0], stock_spread=stock[0] * 0, blind_stock=(None, None),
+                     flow=flow, spread=spread, stock=stock[0], stock_spread=stock[0] * 0,
+                     blind_stock=(stock[0], stock[0] * 0),
                      blind_from=2000, members_of_year=lambda t: members[:, t], third=None)
     return given, ensemble_
 

@@ -904,6 +904,7 @@ def build_html(profile: str = "twin") -> Path:
         raise ArtifactError(source, "the book does not build without warnings\n" + "\n".join(said),
                             f"mend the pages named; the whole log is in {paths.BUILD / 'book.log'}")
     html = work / "_build" / "html"
+    _mend_citations(html)
     outside = external_requests(html)
     if outside:
         raise ArtifactError(html, "pages load from the network:\n" + "\n".join(outside),
@@ -915,6 +916,14 @@ def build_html(profile: str = "twin") -> Path:
     shutil.move(html, paths.HTML)
     shutil.rmtree(work, ignore_errors=True)
     return paths.HTML / "index.html"
+
+
+def _mend_citations(html: Path) -> None:
+    """Docutils calls citations a list whose parts are no items, which readers of screens announce as an empty one."""
+    for file in html.rglob("*.html"):
+        text = file.read_text(encoding="utf-8")
+        if (wrong := '<div role="list" class="citation-list">') in text:
+            file.write_text(text.replace(wrong, '<div class="citation-list">'), encoding="utf-8")
 
 
 def build_book(profile: str = "twin", refresh: bool = False) -> Path:

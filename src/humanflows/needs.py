@@ -21,6 +21,7 @@ from .results.interval_cells import OFFICES, Surroundings
 from .results.interval_material import Material
 from .results.interval_model import jittered
 from .results.interval_release import as_published, divide_cells, fit_models
+from .results.interval_stocks import stock_bounds
 from .results.interval_sums import Components, variance_components
 from .results.needs import (
     ReadNoise,
@@ -81,7 +82,7 @@ def make_needs(given: Material, members, *, number: int = YEARS, workers: int = 
     around = Surroundings(panel, given.regions)
     (cells, sample), _, known = divide_cells(given, around)
     models = fit_models((cells, sample), known)
-    asked = as_published(given, models, around)
+    asked = as_published(given, models, around, stock_bounds(given)[0])
     years = last_years(asked.saw, number)
     found = narrowing(asked, already_reported(panel), noise_of(cells, given.flow), years)
     totals = total_ends(asked, found, given.members_of_year(int(years[-1])),

@@ -1,6 +1,4 @@
-"""A release of eight territories and eight years with everything that a page can show, made up; and browsers."""
-import shutil
-
+"""A release of eight territories and eight years with everything that a page can show, made up."""
 import numpy as np
 import pytest
 import xarray as xr
@@ -11,8 +9,6 @@ from humanflows.explorer import comparisons
 from humanflows.explorer.page import write_explorer
 from humanflows.results.peers import REFERENCE
 from humanflows.results.release import compact
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 @pytest.fixture(scope="session")
@@ -82,19 +78,3 @@ def whole_page(release, panel, peers, tmp_path_factory):
 def bare_page(bare_release, tmp_path_factory):
     """The page of a bare release without sources; its folder."""
     return write_explorer(tmp_path_factory.mktemp("book") / "explorer", bare_release, sources=False).parent
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """The system's Chromium, without a window."""
-    from playwright.sync_api import sync_playwright
-
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"no browser on this machine: none of {', '.join(BROWSERS)} is in the PATH")
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])   # only our own page is opened
-        yield opened
-        opened.close()
-
-

@@ -104,8 +104,8 @@ def test_members_say_what_was_reported_in_neighbouring_years_of_what_they_saw(pa
     hidden = np.zeros((2, 6), dtype=bool)
     hidden[:, [0, 1]] = True
     row = build_cells(panel, iter(flows), hidden, {CORRIDORS: hidden}).iloc[0]
-    assert row["residual_after"] == pytest.approx(np.mean(np.log(31) - np.log1p([10, 40])), rel=1e-5)
-    assert row["step_after"] == 0 and np.isnan(row["residual_before"])
+    assert row["low_after"] == pytest.approx(np.mean(np.log(31) - np.log1p([10, 40])), rel=1e-5)
+    assert row["step_after"] == 0 and np.isnan(row["low_before"])
     hidden[:, 2] = True                     # who did not see the fourth year does not know of it
     assert build_cells(panel, iter(flows), hidden, {CORRIDORS: hidden})[list(NEIGHBOURS)].isna().all().all()
 

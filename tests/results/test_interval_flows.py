@@ -6,7 +6,7 @@ import pytest
 
 from humanflows.panel.hidden_years import LONGEST
 from humanflows.results.interval_cells import CORRIDORS, LAST_YEARS, NEVER, OFFICES, READ_REPORTS, YEARS, Seen
-from humanflows.results.interval_flows import Published
+from humanflows.results.interval_flows import Published, most_movers
 
 N, LENGTH = 3, 4
 SIGMA = {CORRIDORS: 2.0, OFFICES: 1.0, YEARS: 0.5, READ_REPORTS: 0.3}
@@ -41,8 +41,8 @@ def published(klass=3, gap=NEVER, **more):
     saw = Seen(full(klass), full(gap), gap_office, full(NEVER), full(1))
     flow = np.random.default_rng(0).lognormal(5, 2, shape).astype(np.float32)
     given = {"models": {k: Model(s) for k, s in SIGMA.items()}, "around": Around(), "regions": np.array(["Europe"] * N),
-             "flow": flow, "spread": np.ones(shape), "residents": np.full((LENGTH, N), 1e9), "saw": saw,
-             "speaking": full(2 if klass == 0 else 0), "near": {"residual_before": np.full(shape, 0.5)}}
+             "flow": flow, "spread": np.ones(shape), "most": np.full(shape, 1e9), "saw": saw,
+             "speaking": full(2 if klass == 0 else 0), "near": {"low_before": np.full(shape, 0.5)}}
     return Published(**given | more)
 
 
@@ -83,8 +83,22 @@ def test_after_the_last_report_intervals_of_what_is_not_read_reach_over_the_last
         assert any(LAST_YEARS in str(k) for kinds in asked.models[model].asked for k in kinds) == reaches
 
 
-def test_the_estimate_lies_inside_and_no_end_exceeds_the_residents():
-    asked = published(residents=np.full((LENGTH, N), 50.0))
+def test_no_more_can_have_moved_than_are_there_or_were():
+    # one year, three places: born in [0], living in [1] rise to 40 (at most 70); 5 (at most 9) born in [1] live in [0]
+    stock, upper = np.zeros((2, 2, N, N))
+    stock[1, 0, 1], upper[1, 0, 1] = 40, 70
+    stock[0, 1, 0], upper[0, 1, 0] = 5, 9
+    stock[0, 2, 0], upper[0, 2, 0] = 3, 100          # who was born elsewhere counts as estimated
+    stock[:, [0, 1, 2], [0, 1, 2]] = upper[:, [0, 1, 2], [0, 1, 2]] = 1e6      # natives at home are no movers
+    most = most_movers(np.full((1, N), 1e6), stock, upper)
+    assert most.shape == (1, N, N) and most[0, 0, 1] == 70 + 9 + 3
+    assert most[0, 1, 0] == 0 and most[0, 2, 1] == 0        # nobody from [2] or [1] is there
+    assert most[0, 0, 2] == 100 + 5                         # home to [2], and those born in [1]
+    assert most_movers(np.full((1, N), 60.0), stock, upper)[0, 0, 1] == 60
+
+
+def test_the_estimate_lies_inside_and_no_end_exceeds_who_can_have_moved():
+    asked = published(most=np.full((LENGTH, N, N), 50.0))
     logs, _ = asked.ends(1)
     middle = np.log1p(asked.flow[(1, *asked.pairs)].astype(float))
     assert (logs[:, 0] <= middle).all() and (logs[:, -1] >= middle).all()

@@ -56,7 +56,7 @@ def asked_of(sigma=1.0, flow=None, residents=1e9, klass=3):
     flow = np.random.default_rng(1).lognormal(6, 2, (YEARS, N, N)).astype(np.float32) if flow is None else flow
     flow[:, np.eye(N, dtype=bool)] = 0
     return Published({CORRIDORS: FlatModel(sigma), OFFICES: FlatModel(sigma)}, NoSurroundings(),
-                     np.array(["Europe"] * N), flow, np.zeros_like(flow), np.full((YEARS, N), residents),
+                     np.array(["Europe"] * N), flow, np.zeros_like(flow), np.full((YEARS, N, N), float(residents)),
                      seen_of(klass), np.zeros(flow.shape, np.int8), {})
 
 
@@ -119,7 +119,7 @@ def test_what_is_reported_already_tells_nothing_new():
     assert table.loc[("AUT", "arrivals"), "narrowing_persons"] > 0
 
 
-def test_no_end_exceeds_the_residents_of_the_origin():
+def test_no_end_exceeds_who_can_have_moved():
     found = found_of(sigma=3.0, residents=1e4, flow=np.full((YEARS, N, N), 900, np.float32))
     assert found["upper"].values.max() == pytest.approx(1e4)
 

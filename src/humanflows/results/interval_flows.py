@@ -18,6 +18,28 @@ from .interval_material import ENDS
 from .interval_model import FlowIntervals, as_counts, groups_of
 
 
+def most_movers(residents: np.ndarray, stock: np.ndarray, upper: np.ndarray) -> np.ndarray:
+    """Persons who can have moved along each corridor in a year, at most: (year, origin, destination).
+
+    Not more than lived in the origin; and not more than were born there and live in the destination at the year's end,
+    or were born in the destination and lived in the origin at its beginning, both at the upper ends of their intervals,
+    or lived in the origin and were born elsewhere, as estimated. Who came and left again within the year is in none of
+    these: it is a bound for moves that last.
+
+    Parameters
+    ----------
+    residents : of the origin on 1 January, (year, origin).
+    stock, upper : estimate and upper end of its 95% interval on each 1 January, (date, birthplace, residence), one date
+        more than years.
+    """
+    n = stock.shape[1]
+    off = ~np.eye(n, dtype=bool)
+    stock, upper = (np.where(off, x, 0.0).astype(np.float64) for x in (stock, upper))
+    born_there = upper[:-1].transpose(0, 2, 1)      # (year, origin as residence, destination as birthplace)
+    elsewhere = stock[:-1].sum(1)[:, :, None] - stock[:-1].transpose(0, 2, 1)
+    return np.minimum(upper[1:] + born_there + np.maximum(elsewhere, 0.0), residents[:, :, None])
+
+
 @dataclass(frozen=True)
 class Published:
     """The models of intervals, and what they have to know to be asked about any corridor and year.
@@ -29,7 +51,8 @@ class Published:
     around : surroundings of every corridor and year.
     regions : of each territory.
     flow, spread : (year, origin, destination): estimates, persons, and standard deviation of the members' log(1 + x).
-    residents : of the origin on 1 January, persons (year, origin); no interval exceeds them.
+    most : persons who can have moved at most (year, origin, destination), see :func:`most_movers`; no interval exceeds
+        them.
     saw : what the estimates saw.
     speaking : how many offices report the corridor in that year
         (:func:`humanflows.results.interval_cells.offices_speaking`).
@@ -42,7 +65,7 @@ class Published:
     regions: np.ndarray
     flow: np.ndarray
     spread: np.ndarray
-    residents: np.ndarray
+    most: np.ndarray
     saw: Seen
     speaking: np.ndarray
     near: Mapping[str, np.ndarray]
@@ -69,8 +92,8 @@ class Published:
 
         Returns
         -------
-        ends : at ``ENDS``, on log(1 + x), (pair, end), pairs as ``pairs``; the estimate lies inside, none exceeds the
-            origin's residents.
+        ends : at ``ENDS``, on log(1 + x), (pair, end), pairs as ``pairs``; the estimate lies inside, none exceeds
+            ``most``.
         sigma : difficulty, the expected absolute log error, (pair,).
         """
         here, kind = (np.full(len(self.pairs[0]), t), *self.pairs), self.kind(t)
@@ -92,7 +115,7 @@ class Published:
             if own.any():
                 found[own], _, sigma[own] = model.predict(
                     estimate[own], features[own], [{k: v[own] for k, v in g.items()} for g in groupings], ENDS)
-        logs = np.minimum(as_counts(found), np.log1p(self.residents[t, self.pairs[0]])[:, None])
+        logs = np.minimum(as_counts(found), np.log1p(self.most[here])[:, None])
         middle = np.log1p(estimate.astype(np.float64))[:, None]
         below = np.asarray(ENDS) < 0.5
         return np.where(below, np.minimum(logs, middle), np.maximum(logs, middle)), sigma

@@ -38,7 +38,7 @@ ANCHORS = (0.005, 0.025, 0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95, 0.975,
 SHRINKAGE = 20.0       # cells: a group's term is pulled towards none as by so many
 WIDTHS = (0.5, 0.15, 0.05, 0.02)     # of the pinball loss's smoothing, in quartile ranges, one after another
 FLOOR = 0.05           # of σ: nothing is known of a flow to within five per cent
-PAD = 0.2              # added to σ where errors are divided by it: trees, too, are sure of themselves by chance
+PAD = 0.1              # added to σ where errors are divided by it: trees, too, are sure of themselves by chance
 SMALLEST = 0.5         # persons; less is nobody
 MOST = 120_000         # cells that the terms of groups are learned from; of more, so many are drawn
 PER_SERIES = 6         # cells of one office's report of one corridor that trees learn from: years repeat each other
@@ -73,6 +73,11 @@ def jittered(observed, seed: int = 0) -> np.ndarray:
     return np.log1p(observed + np.random.default_rng([seed, 7]).uniform(-0.5, 0.5, observed.shape))
 
 
+def without_gaps(features: np.ndarray) -> np.ndarray:
+    """Features (cell, feature) to learn from; what no cell has is zero: scikit-learn finds no bins for nothing."""
+    return np.where(np.isnan(features).all(0), np.float32(0), features)
+
+
 @dataclass
 class Trees:
     """Median and scale of errors, learned from features.
@@ -98,8 +103,7 @@ class Trees:
 
     def fit(self, features: np.ndarray, error: np.ndarray, weight: np.ndarray | None = None) -> "Trees":
         """Learn from features (cell, feature) and errors (cell,)."""
-        # Of a feature that no cell has, there is nothing to learn, and scikit-learn finds no bins for it.
-        features, away = np.where(np.isnan(features).all(0), np.float32(0), features), error
+        features, away = without_gaps(features), error
         if self.with_location:
             self._location = self._new("absolute_error").fit(features, error, weight)
             away = error - self._location.predict(features)
@@ -269,10 +273,9 @@ class FlowIntervals:
             middle[own], sigma[own] = self._trees().fit(features[others], error[others]).predict(features[own])
         self.trees_ = self._trees().fit(features[few], error[few])
         score = (error - middle) / (sigma + PAD)
-        self.variance_ = float(np.clip(score, *np.quantile(score, [0.005, 0.995])).var())
         drawn = np.sort(np.random.default_rng(self.seed).permutation(len(score))[:MOST])
         self.quantiles_ = GroupQuantiles().fit(score[drawn], {k: np.asarray(v)[drawn] for k, v in groups.items()})
-        self.scores_ = score
+        self.scores_ = (error - middle) / sigma      # without the pad: what totals share is told on the scale of σ
         return self
 
     def _trees(self) -> Trees:

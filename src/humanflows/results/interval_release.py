@@ -31,7 +31,7 @@ from .interval_evaluation import (
     judge_sums,
     sample_of,
 )
-from .interval_flows import Published
+from .interval_flows import Published, most_movers
 from .interval_material import END_NAMES, ENDS, Material, described
 from .interval_model import FlowIntervals
 from .interval_neighbours import neighbouring_reports
@@ -67,8 +67,8 @@ def make_intervals(given: Material, *, workers: int = 1) -> dict[str, xr.Dataset
     tables += [how(j, given.regions) for j in judged for how in (flow_coverage, _members_alone)]
     if len(platform[0]):
         tables.append(flow_coverage(judge(*platform, workers=workers), given.regions, "counts of a platform"))
-    flows, sigma, kinds = flow_bounds(given.panel, as_published(given, models, around))
     stocks, of_stocks = stock_bounds(given)
+    flows, sigma, kinds = flow_bounds(given.panel, as_published(given, models, around, stocks))
     net, of_net = net_bounds(given)
     return {"flow_bounds.nc": flows, "stock_bounds.nc": stocks, "net_migration_bounds.nc": net,
             "sums.csv": sum_table(given, sigma, kinds, components, sums),
@@ -119,11 +119,14 @@ def fit_models(offices: Part, known: Mapping[str, Part]) -> dict[str, FlowInterv
             **{kind: fit_intervals(sample, with_location=True) for kind, (_, sample) in known.items()}}
 
 
-def as_published(given: Material, models: Mapping[str, FlowIntervals], around: Surroundings) -> Published:
-    """The models, joined with what a release saw."""
+def as_published(given: Material, models: Mapping[str, FlowIntervals], around: Surroundings,
+                 stocks: xr.Dataset) -> Published:
+    """The models, joined with what a release saw, and with intervals of its stocks."""
     told = reported_flows(given.panel)
-    return Published(models, around, given.regions, given.flow, given.spread,
-                     given.panel["population"].transpose("date_year", "residence").values[:-1],
+    residents = given.panel["population"].transpose("date_year", "residence").values[:-1]
+    stock, upper = (stocks[k].transpose("date_year", "birthplace", "residence").values
+                    for k in ("stock", "stock_upper"))
+    return Published(models, around, given.regions, given.flow, given.spread, most_movers(residents, stock, upper),
                      what_was_seen(given.panel), offices_speaking(given.panel),
                      neighbouring_reports(told[~told["platform"]], given.flow))
 

@@ -11,7 +11,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from .coverage import LEVELS, members_quantiles
 from .interval_cells import CORRIDORS, LAST_YEARS, OFFICES
-from .interval_model import PER_SERIES, FlowIntervals, GroupQuantiles, Trees, jittered, size_class, thin
+from .interval_model import PER_SERIES, FlowIntervals, GroupQuantiles, Trees, jittered, size_class, thin, without_gaps
 from .intervals import FEWEST, SPREAD_FLOOR
 
 LOCATED, PLAIN = "location and difficulty, overlapping groups", "difficulty, overlapping groups"
@@ -119,7 +119,7 @@ def quantile_trees(train: Sample, test: Sample, levels=LEVELS, categories=()) ->
         trees = HistGradientBoostingRegressor(
             loss="quantile", quantile=level, max_iter=60, learning_rate=0.1, max_leaf_nodes=24, min_samples_leaf=100,
             l2_regularization=5.0, max_bins=64, early_stopping=False, random_state=0,
-            categorical_features=list(categories) or None).fit(train.features[few], train.error[few])
+            categorical_features=list(categories) or None).fit(without_gaps(train.features[few]), train.error[few])
         shift = GroupQuantiles([level]).fit(train.error[held] - trees.predict(train.features[held]), groups)
         out[:, k] = np.log1p(test.estimate) + trees.predict(test.features) + shift.predict(test.groups)[:, 0]
     return np.sort(out, axis=1)
