@@ -1,8 +1,11 @@
-"""The mean of members keeps the books, and packed weights say what the weights said."""
+"""The mean of members keeps the books, packed weights say what the weights said, and can stand in for training."""
+import json
+import shutil
+
 import numpy as np
 import pytest
 
-from humanflows import ensemble, members, paths, pipeline
+from humanflows import artifacts, ensemble, members, paths, pipeline
 from humanflows.ensemble import member_config
 from humanflows.errors import ArtifactError
 from humanflows.model import train as training
@@ -62,3 +65,47 @@ def test_packed_members_are_small_and_say_the_same(made, config, tmp_path):
     assert np.median(np.abs(np.log1p(packed) - np.log1p(plain))[:, off]) < 0.01
     weights, _ = training.read_weights(ensemble.member_folder("twin", 2) / ensemble.WEIGHTS)
     assert set(load_compact(files[1])) == set(weights)
+
+
+@pytest.fixture
+def released(made, tmp_path):
+    """A release of these members, as far as restoring them looks at it."""
+    files = members.pack_members("twin", tmp_path / "members", **GIVEN)
+    first = artifacts.read_manifest(ensemble.member_folder("twin", 1) / ensemble.WEIGHTS)
+    said = {"ensemble": {"members": 3, "training_minutes": 1.5, "inputs": first["inputs"]},
+            "files": {f"members/{f.name}": artifacts.sha256(f) for f in files}}
+    (tmp_path / "manifest.json").write_text(json.dumps(said))
+    return tmp_path
+
+
+def test_released_weights_stand_in_for_training(made, config, released, tmp_path, monkeypatch):
+    before = ensemble.open_members("twin", **GIVEN)["flow"].load()
+    whole = ensemble.folder("twin")
+    away = shutil.move(whole, tmp_path / "trained")
+    try:
+        monkeypatch.setattr(training, "fit_member", lambda *a, **k: pytest.fail("a restored member was trained"))
+        assert members.restore_members("twin", released, **GIVEN) == [1, 2, 3]
+        for k in ensemble.list_members(config):
+            ensemble.keep_member(made, member_config(config, k), ensemble.member_folder("twin", k))
+        after = ensemble.open_members("twin", **GIVEN)["flow"].load()
+        assert float(np.abs(np.log1p(after) - np.log1p(before)).median()) < 0.01
+        again = members.pack_members("twin", tmp_path / "again", **GIVEN)
+        assert [f.read_bytes() for f in again] == [(released / "members" / f.name).read_bytes() for f in again]
+        assert members.restore_members("twin", released, **GIVEN) == []     # what is there stays
+    finally:
+        shutil.rmtree(whole)
+        shutil.move(away, whole)
+
+
+def test_released_members_of_other_settings_or_damaged_ones_are_refused(released):
+    other = {**GIVEN, "settings": {**GIVEN["settings"], "train": {**GIVEN["settings"]["train"], "epochs": 3}}}
+    with pytest.raises(ArtifactError, match=r"member-01.*other settings.*train them"):
+        members.restore_members("twin", released, **other)
+    with pytest.raises(ArtifactError, match="member-04"):
+        members.restore_members("twin", released, settings=GIVEN["settings"], members=4)
+    (released / "members" / "member-02.safetensors").write_bytes(b"damaged")
+    with pytest.raises(ArtifactError, match=r"member-02.*manifest lists"):
+        members.restore_members("twin", released, **GIVEN)
+    (released / "manifest.json").write_text(json.dumps({"files": {}}))
+    with pytest.raises(ArtifactError, match="of no ensemble"):
+        members.restore_members("twin", released, **GIVEN)

@@ -226,6 +226,8 @@ def ensemble(
     ship: Annotated[bool, typer.Option("--ship", help="Send workers the panel and bring members back: for workers that "
                                        "do not share this machine's files.")] = False,
     stack: Annotated[int, typer.Option(min=1, help="Members that a worker trains at once: more keep a GPU busy.")] = 1,
+    released: Annotated[bool, typer.Option("--released", help="Take the weights of members that are not there from "
+                                           "data/release instead of training them (design whole).")] = False,
     settings: Setting = None,
 ) -> None:
     """Train the members of the ensemble, each on a draw of its own of what is uncertain; needs the step harmonise.
@@ -238,6 +240,15 @@ def ensemble(
         if only and not all(k.strip().isdigit() for k in only.split(",")):
             raise ConfigError("--only", f"{only!r} are no numbers of members", "write them as in 3,4", key="only")
         chosen = [int(k) for k in only.split(",")] if only else None
+        if released:
+            from .members import restore_members
+
+            if (design or "whole") != "whole" or only:
+                raise ConfigError("--released", "a release holds the members that saw everything, all of them",
+                                  "leave out --only, and --design or say --design whole", key="released")
+            design = "whole"
+            restored = restore_members(profile, members=members, settings=parse_settings(settings))
+            typer.echo(f"weights of {len(restored)} members from the release")
         runs.run_ensemble(profile, design=design, members=members, only=chosen, workers=workers, threads=threads,
                           cluster=cluster, ship=ship, stack=stack, settings=parse_settings(settings))
         typer.echo(f"→ {runs.folder(profile, runs.ensemble_config(profile, design=design).ensemble.design)}")

@@ -118,8 +118,8 @@ def keep_member(panel: xr.Dataset, config: Config, target: Path) -> bool:
     """
     weights, estimates, checkpoint = target / WEIGHTS, target / ESTIMATES, target / CHECKPOINT
     splits, drawn, made = make_splits(panel, config.split), None, False
-    inputs = _inputs(panel, splits, config)
-    if not _has_weights(target, inputs):
+    inputs = inputs_of(panel, splits, config)
+    if not has_weights(target, inputs):
         drawn, made = member_panel(panel, config), True
         store_member(fit_or_go_on(drawn, splits, config, checkpoint), panel, config, target)
         checkpoint.unlink(missing_ok=True)
@@ -149,7 +149,7 @@ def keep_members(panel: xr.Dataset, configs: Sequence[Config], targets: Sequence
     """
     splits = [make_splits(panel, c.split) for c in configs]
     due = [k for k, (c, s, t) in enumerate(zip(configs, splits, targets))
-           if not _has_weights(t, _inputs(panel, s, c))]
+           if not has_weights(t, inputs_of(panel, s, c))]
     if len(due) > 1:
         checkpoints = [targets[k] / CHECKPOINT for k in due]
         drawn = [member_panel(panel, configs[k]) for k in due]
@@ -172,7 +172,8 @@ def _fit_together(panels, splits, configs, checkpoints: list[Path]) -> list[trai
             wrong[0].unlink()
 
 
-def _has_weights(target: Path, inputs: dict) -> bool:
+def has_weights(target: Path, inputs: dict) -> bool:
+    """Whether a member's folder holds whole weights that were made of these inputs (``inputs_of``)."""
     return artifacts.is_fresh(target / WEIGHTS, inputs) and _is_whole(target, HISTORY)
 
 
@@ -190,7 +191,7 @@ def store_member(member: training.Member, panel: xr.Dataset, config: Config, tar
     artifacts.write_text(target / HISTORY, member.history.to_csv(index=False))
     # How long it took lies in the manifest: the weights are the same bytes however often they were interrupted.
     training.save_member(replace(member, seconds=float("nan")), weights, config)
-    artifacts.write_manifest(weights, inputs=_inputs(panel, make_splits(panel, config.split), config),
+    artifacts.write_manifest(weights, inputs=inputs_of(panel, make_splits(panel, config.split), config),
                              seconds=round(member.seconds, 1), epochs=len(member.history),
                              files={HISTORY: artifacts.sha256(target / HISTORY)}, stacked_with=stacked_with,
                              **_about(config))
@@ -203,7 +204,8 @@ def _about(config: Config) -> dict:
             "without_group": config.ensemble.without_group, "threads": torch.get_num_threads()}
 
 
-def _inputs(panel: xr.Dataset, splits: xr.Dataset, config: Config) -> dict:
+def inputs_of(panel: xr.Dataset, splits: xr.Dataset, config: Config) -> dict:
+    """Digests of all that decides the weights of the member of a configuration (``member_config``)."""
     draws = {k: v for k, v in asdict(config.ensemble).items() if not k.endswith("members")}
     code = (*_DRAWN_CODE, _HIDDEN_CODE) if config.ensemble.design == "crossed" else _DRAWN_CODE
     return {"panel": training.content_digest(panel), "splits": training.content_digest(splits), "draws": draws,
@@ -429,7 +431,7 @@ def open_members(profile: str, *, design: str | None = None, members: int | None
         if wrong := [f"{k} {made.get(k)} instead of {v}" for k, v in wanted.items() if made.get(k) != v]:
             raise ArtifactError(file, f"member {number} has {', '.join(wrong)}: it is of another ensemble", again,
                                 key=number)
-        alike = _common(made["inputs"])
+        alike = common_inputs(made["inputs"])
         first = first or alike
         if changed := [k for k in first if artifacts.digest(alike.get(k)) != artifacts.digest(first[k])]:
             raise ArtifactError(file, f"member {number} was made with other {', '.join(changed)} than member 1", again,
@@ -457,7 +459,7 @@ def _read(file: Path, name: str) -> np.ndarray:
         return opened[name].values
 
 
-def _common(inputs: Mapping) -> dict:
+def common_inputs(inputs: Mapping) -> dict:
     """What members of one ensemble were all made of."""
     alike = {k: v for k, v in inputs.items() if k not in ("splits", "weights")}
     settings = {k: v for k, v in alike["settings"].items() if k not in ("seed", "split")}

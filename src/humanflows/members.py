@@ -1,13 +1,17 @@
 """What the members of an ensemble say together: their mean, which keeps the books, and their packed weights."""
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from . import artifacts, ensemble
+from . import artifacts, ensemble, paths, pipeline
+from .errors import ArtifactError
 from .model.compact import save_compact
 from .model.train import read_weights
+from .panel.splits import make_splits
 from .results.estimates import write_estimates
+from .results.release import MEMBERS
 
 MADE_BY = ensemble.MADE_BY
 MEAN = "mean.nc"
@@ -70,3 +74,57 @@ def pack_members(profile: str, target: Path, *, design: str = "whole", members: 
     for file in set(target.glob("member-*.safetensors")) - set(written):
         file.unlink()
     return written
+
+
+def restore_members(profile: str, release: Path | None = None, *, members: int | None = None,
+                    settings: Mapping | None = None) -> list[int]:
+    """Put a release's packed weights where training would have put them; members whose weights are there stay.
+
+    Their estimates are then made by :func:`humanflows.ensemble.run_ensemble`, as those of any member, in seconds
+    instead of minutes. They differ from the estimates of unpacked weights by what packing rounds off
+    (``model/compact.py``), and packing them again gives the same files.
+
+    Parameters
+    ----------
+    profile : whose panel there must be.
+    release : folder of a release; ``data/release`` by default.
+    members, settings : of the ensemble of the design ``whole``.
+
+    Returns
+    -------
+    list of int: the numbers of the members that were restored.
+
+    Raises
+    ------
+    ArtifactError
+        When the release holds no ensemble, too few members, a file that its manifest does not list, or members of other
+        data, settings or code than the present ones: these have to be trained.
+    """
+    release = paths.RELEASE if release is None else Path(release)
+    config = ensemble.ensemble_config(profile, design="whole", members=members, settings=settings)
+    train = f"train them: {MADE_BY} --profile {profile}"
+    said = json.loads(artifacts.require(release / "manifest.json", "humanflows release").read_text(encoding="utf-8"))
+    if "ensemble" not in said:
+        raise ArtifactError(release / "manifest.json", "this release is of no ensemble", train, key="ensemble")
+    panel, restored = pipeline.open_panel(config), []
+    for number in ensemble.list_members(config):
+        file = artifacts.require(release / MEMBERS / f"member-{number:02}.safetensors", MADE_BY)
+        if artifacts.sha256(file) != said["files"].get(f"{MEMBERS}/{file.name}"):
+            raise ArtifactError(file, "the file is not the one that the release's manifest lists",
+                                "restore it from the repository", key=number)
+        own, target = ensemble.member_config(config, number), ensemble.member_folder(profile, number)
+        inputs = ensemble.inputs_of(panel, make_splits(panel, own.split), own)
+        alike, published = ensemble.common_inputs(inputs), ensemble.common_inputs(said["ensemble"]["inputs"])
+        if changed := [k for k in alike if artifacts.digest(alike[k]) != artifacts.digest(published.get(k))]:
+            raise ArtifactError(file, f"the released member was made with other {', '.join(changed)} than there are "
+                                "now", train, key=number)
+        if ensemble.has_weights(target, inputs):
+            continue
+        artifacts.write_bytes(target / ensemble.WEIGHTS, file.read_bytes())
+        artifacts.write_text(target / ensemble.HISTORY, "epoch\n")     # a release does not keep how a member learned
+        seconds = 60 * said["ensemble"]["training_minutes"] / said["ensemble"]["members"]
+        artifacts.write_manifest(
+            target / ensemble.WEIGHTS, made_by=MADE_BY, inputs=inputs, seconds=round(seconds, 1), restored=True,
+            files={ensemble.HISTORY: artifacts.sha256(target / ensemble.HISTORY)}, profile=profile, seed=own.seed)
+        restored.append(number)
+    return restored
