@@ -33,7 +33,8 @@ def project(tmp_path, monkeypatch):
     (root / "notebooks").mkdir()
     (root / "book" / "_static").mkdir(parents=True)
     shutil.copyfile(paths.DATA / "territories.csv", root / "data" / "territories.csv")
-    (root / "book" / "_static" / "custom.css").write_text(".simulated { border-color: orange; }\n")
+    for style in ("custom.css", "countries.css"):
+        (root / "book" / "_static" / style).write_text(".simulated { border-color: orange; }\n")
     (root / "book" / "_static" / "logo.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="9"/>')
     shutil.copytree(real / "book" / "_vendor", root / "book" / "_vendor")
     shutil.copyfile(real / "book" / "references.bib", root / "book" / "references.bib")

@@ -154,7 +154,7 @@ def test_only_the_papers_figures_are_of_the_release():
     assert [f.stem for f in book.notebooks() if book.is_of_the_release(f)] == ["09_paper_figures"]
 
 
-def test_lessons_and_the_recovery_are_about_the_twin():
+def test_lessons_the_recovery_and_scenarios_are_about_the_twin():
     about = {f.stem for f in book.notebooks() if book.is_about_the_twin(f)}
     assert about == {f.stem for f in book.notebooks() if "_lesson_" in f.stem} | {
-        "06_recover_truth", "07_reconstruct_from_stocks"}
+        "06_recover_truth", "07_reconstruct_from_stocks", "14_ask_what_if"}

@@ -19,7 +19,7 @@ NAMES = ["00_tour_the_world", "01_harmonise_sources", "02_build_features", "03_t
          "05_draw_estimates", "06_recover_truth", "07_reconstruct_from_stocks", "08_find_errors",
          "09_paper_figures",
          "10_lesson_accounting", "11_lesson_stocks_to_flows", "12_lesson_gravity", "13_lesson_uncertainty",
-         "15_scenarios"]
+         "14_ask_what_if"]
 # A folder of one machine: a home, a temporary folder, a drive. Rates such as births/deaths are none.
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|usr|mnt|opt|Users)/|\b[A-Z]:\\\\")
 CHECKED, KEPT = "nbval-check-output", "keep_output"
