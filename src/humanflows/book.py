@@ -378,7 +378,8 @@ def ablation_part() -> str:
     rows = short_table(table)
     heads = dict.fromkeys(k for row in rows for k in row)
     parts = ["```{figure} ../data/release/figures/ablation.png\n:name: figure-ablation\n"
-             ":alt: Dots of score differences, a run in each row, a panel for each score and side.\n:width: 100%\n\n"
+             ":alt: Dots of score differences, a run in each row, a panel for each score and side.\n"
+             ":figclass: full-width\n:width: 100%\n\n"
              "Each part left out or changed, against everything as it is, on validation corridors of UN DESA's flows "
              "by residence. Left of zero the run is worse, so the part is worth having; the run that loses most is on "
              "top. Inside the grey band, chance is enough to explain a difference. Strokes are a run's lowest and "
@@ -435,7 +436,7 @@ def errors_part() -> str:
     for which, (alt, caption) in _ERROR_FIGURES.items():
         artifacts.require(paths.RELEASE / "figures" / f"{which}.png", "humanflows release --profile world")
         parts.append(f"```{{figure}} ../data/release/figures/{which}.png\n:name: figure-{which.replace('_', '-')}\n"
-                     f":alt: {alt}\n:width: 100%\n\n{caption}\n```\n\n{sentences[which]}\n")
+                     f":alt: {alt}\n:figclass: full-width\n:width: 100%\n\n{caption}\n```\n\n{sentences[which]}\n")
     rows = [{**row, "series": series_name(row["series"])} for row in shock_rows(tables["shock_scores"])]
     parts.append("A rise is the mean of the years of a shock over the mean of the years before, counted from a hundred "
                  "persons; *found* is the estimated change in persons over the one beside it.\n\n"
@@ -554,7 +555,8 @@ def _block(block) -> str:
     if hasattr(block, "caption"):
         artifacts.require(paths.RELEASE / "figures" / f"{block.name}.png", "humanflows release --profile world")
         return (f"```{{figure}} ../data/release/figures/{block.name}.png\n:name: figure-"
-                f"{block.name.replace('_', '-')}\n:alt: {block.alt}\n:width: 100%\n\n{block.caption}\n```\n")
+                f"{block.name.replace('_', '-')}\n:alt: {block.alt}\n:figclass: full-width\n:width: 100%\n\n"
+                f"{block.caption}\n```\n")
     table = markdown_table(block.rows, block.heads)
     return f"````{{dropdown}} {block.title}\n{table}````\n" if block.folded else f"**{block.title}**\n\n{table}"
 
@@ -713,7 +715,8 @@ def speed_part(section: str) -> str:
     if section == "scaling" and read_measured(paths.MEASURED, section):
         text = ("```{figure} scaling.png\n:name: figure-scaling\n"
                 ":alt: Seconds per epoch and memory against territories, years and members, on logarithmic axes.\n"
-                ":width: 100%\n\nSeconds per epoch and memory against territories, years and members, with the fitted "
+                ":figclass: full-width\n:width: 100%\n\n"
+                "Seconds per epoch and memory against territories, years and members, with the fitted "
                 "power laws and 95% intervals of their exponents.\n```\n\n" + text)
     return text
 

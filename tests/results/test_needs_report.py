@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from humanflows.errors import ArtifactError
-from humanflows.results.needs_report import SECTIONS, TABLES, drawn, persons, read_needs, section, times
+from humanflows.results.needs_report import SECTIONS, TABLES, drawn, persons, read_needs, section, thousands, times
 from humanflows.results.needs_terms import (
     CORRIDOR_COLUMNS,
     COUNTRY_COLUMNS,
@@ -97,3 +97,8 @@ def test_tables_are_read_whole_or_not_at_all(tables, tmp_path):
 def test_tables_of_another_kind_are_refused(tables):
     with pytest.raises(ArtifactError, match="columns"):
         section("countries", {**tables, "needs_countries": tables["needs_countries"].drop(columns="gain")})
+
+
+def test_thousands_are_short_and_keep_two_digits():
+    assert [thousands(x) for x in (390, 4_700, 9_949, 17_300, 1_900_000, float("nan"))] == \
+        ["0.39", "4.7", "9.9", "17", "1,900", "–"]

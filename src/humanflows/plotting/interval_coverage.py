@@ -26,9 +26,13 @@ def plot_interval_coverage(coverage: pd.DataFrame) -> Figure:
     kinds = [k for k in _KINDS if (flow["kind"] == k).any()]
     rows = [(g, name) for g in _GROUPINGS for name in _ordered(flow.loc[flow["grouping"] == g, "group"])]
     place = {row: k for k, row in enumerate(reversed(rows))}
-    figure, axes = plt.subplots(1, max(len(kinds), 1), figsize=(3.4 * max(len(kinds), 1) + 2.6, 0.24 * len(rows) + 1.6),
-                                sharey=True, squeeze=False)
-    for ax, kind in zip(axes[0], kinds):
+    # Two panels in a row: with all of them in one, a book's column leaves no size to read.
+    columns, below = min(max(len(kinds), 1), 2), max(-(-len(kinds) // 2), 1)
+    figure, axes = plt.subplots(below, columns, figsize=(3.6 * columns + 2.6, below * (0.21 * len(rows) + 0.9) + 0.5),
+                                sharey=True, squeeze=False, layout="constrained")
+    for ax in axes.ravel()[len(kinds):]:
+        ax.set_axis_off()
+    for ax, kind in zip(axes.ravel(), kinds):
         own = flow[flow["kind"] == kind]
         for level, (colour, marker) in _LEVELS.items():
             part = own[own["level"].round(4) == level]
@@ -44,11 +48,12 @@ def plot_interval_coverage(coverage: pd.DataFrame) -> Figure:
         ax.grid(axis="y", color="0.95")
         ax.set_xlabel("reports inside, per cent", color=QUIET)
     if kinds:
-        axes[0][0].set_yticks(list(place.values()), [_short(g, name) for g, name in place], fontsize=7)
+        axes[0][0].set_yticks(list(place.values()), [_short(g, name) for g, name in place])
+        for first in axes[:, 0]:
+            first.tick_params(axis="y", labelsize=8.5)
         axes[0][0].set_ylim(-1, len(rows))
         handles, labels = axes[0][0].get_legend_handles_labels()
-        figure.legend(handles, labels, title="promised", ncols=4, loc="upper right", fontsize=8, frameon=False)
-    figure.tight_layout(rect=(0, 0, 1, 0.95))
+        figure.legend(handles, labels, title="promised", ncols=4, loc="outside upper right", fontsize=9, frameon=False)
     return figure
 
 

@@ -1,5 +1,5 @@
 """The chapter on where data are needed most: what the tables of needs say, as text; every number comes from them."""
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +76,11 @@ def persons(value: float) -> str:
     return f"{int(round(value / step) * step):,}".replace("-", "−")
 
 
+def thousands(value: float) -> str:
+    """Thousand persons to two significant digits: short enough for a table of ranges."""
+    return "–" if value != value else f"{value / 1000:.2g}" if abs(value) < 9_950 else persons(value / 1000)
+
+
 def times(width: float) -> str:
     """A width on the log scale as how many times the upper end is the lower one."""
     factor = float(np.exp(min(width, 25.0)))
@@ -86,8 +91,8 @@ def _name(code: str) -> str:
     return name_of(code) if code in set(known_codes()) else code
 
 
-def _between(row: Mapping, after: str = "") -> str:
-    return f"{persons(row[f'lower{after}'])} to {persons(row[f'upper{after}'])}"
+def _between(row: Mapping, after: str = "", say: Callable[[float], str] = persons) -> str:
+    return f"{say(row[f'lower{after}'])} to {say(row[f'upper{after}'])}"
 
 
 def _countries(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
@@ -98,13 +103,15 @@ def _countries(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
              "new": "not reported yet", "now": "80% interval", "then": "if reported", "gain": "variance told"}
     for side in SIDES:
         rows = table[(table["side"] == side) & (table["narrowing_persons"] > 0)].sort_values("rank")
-        text = [{"rank": str(k), "territory": _name(r["territory"]), "persons": persons(r["persons"]),
-                 "share": f"{100 * r['share']:.2f}%", "new": f"{100 * r['new']:.0f}%", "now": _between(r),
-                 "then": _between(r, "_reported"), "gain": f"{100 * r['gain']:.0f}%"}
+        text = [{"rank": str(k), "territory": _name(r["territory"]), "persons": thousands(r["persons"]),
+                 "share": f"{100 * r['share']:.2f}%", "new": f"{100 * r['new']:.0f}%",
+                 "now": _between(r, say=thousands), "then": _between(r, "_reported", thousands),
+                 "gain": f"{100 * r['gain']:.0f}%"}
                 for k, r in enumerate(rows.to_dict("records"), start=1)]
         if text:
-            made.append(Table(f"All {side}, the neediest first, persons a year", text[:OPEN], heads))
-            made.append(Table(f"All {side}, every territory", text[:LISTED], heads, folded=True))
+            made.append(Table(f"All {side}, the neediest first, thousand persons a year", text[:OPEN], heads))
+            made.append(Table(f"All {side}, every territory, thousand persons a year", text[:LISTED], heads,
+                              folded=True))
     return made
 
 
@@ -131,8 +138,9 @@ def _corridors(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
     if table.empty:
         return []
     text = [{"rank": str(int(r["rank"])), "corridor": f"{_name(r['origin'])} → {_name(r['destination'])}",
-             "seen": r["seen"].partition(" ")[2], "persons": persons(r["persons"]), "now": _between(r),
-             "then": _between(r, "_reported"), "times": f"{times(r['width'])} → {times(r['width_reported'])}"}
+             "seen": r["seen"].partition(" ")[2], "persons": thousands(r["persons"]),
+             "now": _between(r, say=thousands), "then": _between(r, "_reported", thousands),
+             "times": f"{times(r['width'])} → {times(r['width_reported'])}"}
             for r in table.head(100).to_dict("records")]
     heads = {"rank": "rank", "corridor": "corridor", "seen": "what is reported now", "persons": "estimate",
              "now": "80% interval", "then": "if reported", "times": "95%: upper end over lower"}
@@ -140,8 +148,8 @@ def _corridors(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
     said = (f"Of the {len(table)} corridors that stand to gain most, {int(unseen.sum())} lie between two countries "
             f"neither of which has an office whose figures could be read; together the {len(table)} hold "
             f"{100 * table['share'].sum():.0f}% of all people who move.")
-    return [said, Table("Corridors, the neediest first, persons a year", text[:OPEN], heads),
-            Table("The first hundred", text, heads, folded=True)]
+    return [said, Table("Corridors, the neediest first, thousand persons a year", text[:OPEN], heads),
+            Table("The first hundred, thousand persons a year", text, heads, folded=True)]
 
 
 def _ladder(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
