@@ -99,6 +99,23 @@ def test_the_twin_s_truth_is_set_beside_what_was_predicted(tables):
     assert np.isnan(found.loc["other countries", "predicted"])
 
 
+def test_the_check_of_a_release_has_what_the_twin_says(tables, monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "ARTIFACTS", tmp_path / "build")
+    check = tables[needs.CHECK]
+    own, released, of_twin = (tmp_path / f"{k}.csv" for k in ("own", "released", "twin"))
+    check.to_csv(own, index=False)
+    assert set(needs.with_twin(own, released)["check"]) == {ITSELF, ELSEWHERE}      # nobody was asked
+    older, newer = (check.head(2).assign(check=TWIN, realised=k) for k in (1.0, 2.0))
+    pd.concat([check, older]).to_csv(released, index=False)
+    found = needs.with_twin(own, released)
+    assert len(found) == len(check) + 2 and (found.loc[found["check"] == TWIN, "realised"] == 1.0).all()
+    needs.folder("twin").mkdir(parents=True)
+    pd.concat([check, newer]).to_csv(needs.folder("twin") / needs.CHECK, index=False)
+    found = needs.with_twin(own, released)
+    assert len(found) == len(check) + 2 and (found.loc[found["check"] == TWIN, "realised"] == 2.0).all()
+    assert len(needs.with_twin(needs.folder("twin") / needs.CHECK, released)) == len(check) + 2
+
+
 @pytest.fixture(scope="module")
 def added(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:

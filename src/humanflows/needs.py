@@ -40,6 +40,7 @@ from .results.needs_terms import CHECK_COLUMNS, TWIN
 
 MADE_BY = "humanflows needs"
 FILES = ("needs_corridors.csv", "needs_countries.csv", "needs_shared.csv", "needs_ladder.csv", "needs_check.csv")
+CHECK = FILES[-1]
 YEARS, EARLIER = 5, 10      # that would be reported, up to the last one that any office reports; and before them
 TOP = 1000                  # corridors in the table
 _CODE = ("needs.py", "added_offices.py", "results/needs.py", "results/needs_check.py", "results/needs_shared.py",
@@ -187,7 +188,8 @@ def run_needs(profile: str, *, settings: Mapping | None = None, workers: int = 1
 
 
 def release_needs(profile: str, target: Path, *, settings: Mapping | None = None) -> bool:
-    """Copy the tables into a release's folder and draw their figures there, if they are fresh; else say so.
+    """Copy the tables into a release's folder and draw their figures there, if they are fresh; else say so. What the
+    simulated world says of such tables goes along (:func:`with_twin`).
 
     Parameters
     ----------
@@ -203,9 +205,29 @@ def release_needs(profile: str, target: Path, *, settings: Mapping | None = None
         print(f"release: no new tables of needs; {MADE_BY} --profile {profile} makes them", flush=True)
         return False
     for name in FILES:
-        artifacts.write_bytes(target / name, (folder(profile) / name).read_bytes())
+        if name != CHECK:
+            artifacts.write_bytes(target / name, (folder(profile) / name).read_bytes())
+    artifacts.write_text(target / CHECK, with_twin(folder(profile) / CHECK, target / CHECK).to_csv(
+        index=False, float_format="%.6g"))
     draw_needs(read_needs(target), target / "figures")
     return True
+
+
+def with_twin(own: Path, released: Path) -> pd.DataFrame:
+    """A profile's check, with what offices that were added to the simulated world bought: where the truth is known.
+
+    Parameters
+    ----------
+    own : ``needs_check.csv`` of the profile.
+    released : that of the release; its rows about the twin are kept where the twin has not been asked here.
+    """
+    table = pd.read_csv(own, keep_default_na=False, na_values=[""])
+    for file in (folder("twin") / CHECK, released):
+        rows = pd.read_csv(file, keep_default_na=False, na_values=[""]) if file.is_file() else table.iloc[:0]
+        if (rows["check"] == TWIN).any():
+            return pd.concat([table[table["check"] != TWIN], rows[rows["check"] == TWIN]], ignore_index=True)
+    print(f"release: no check of needs against a known truth; {MADE_BY} --added makes it", flush=True)
+    return table
 
 
 def draw_needs(tables: Mapping[str, pd.DataFrame], target: Path) -> list[Path]:
