@@ -102,7 +102,7 @@ def test_the_twin_s_truth_is_set_beside_what_was_predicted(tables):
 def test_the_check_of_a_release_has_what_the_twin_says(tables, monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "ARTIFACTS", tmp_path / "build")
     check = tables[needs.CHECK]
-    own, released, of_twin = (tmp_path / f"{k}.csv" for k in ("own", "released", "twin"))
+    own, released = (tmp_path / f"{k}.csv" for k in ("own", "released"))
     check.to_csv(own, index=False)
     assert set(needs.with_twin(own, released)["check"]) == {ITSELF, ELSEWHERE}      # nobody was asked
     older, newer = (check.head(2).assign(check=TWIN, realised=k) for k in (1.0, 2.0))
