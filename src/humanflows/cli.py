@@ -271,6 +271,10 @@ def intervals(
         given = parse_settings(settings)
         made = runs.run_intervals(profile, settings=given, workers=workers)
         keep_scores(profile, settings=given)
+        if profile == "twin" and not given:      # there the truth by birthplace is known
+            from .birthplaces import keep_tried
+
+            typer.echo(f"→ {keep_tried()}")
         typer.echo(f"→ {made['coverage.csv'].parent}")
 
 

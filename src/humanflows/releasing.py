@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
-from . import artifacts, ensemble, intervals, members, needs, paths, pipeline, scenarios, unseen
+from . import artifacts, birthplaces, ensemble, intervals, members, needs, paths, pipeline, scenarios, unseen
 from .config import Config
 from .dataset.birthplace import write_birthplace
 from .dataset.evidence import write_sources
@@ -68,9 +67,16 @@ def write_provenance(config: Config, folder: Path, together: Together | None = N
     panel = pipeline.open_panel(config)
     write_sources(panel, folder / "sources.nc")
     flow, stock = (xr.load_dataset(folder / f"{name}s.nc", engine="netcdf4")[name].values for name in ("flow", "stock"))
-    write_birthplace(_moves(config, panel, together), flow, stock, panel["year"].values.tolist(),
-                     panel["origin"].values.astype(str).tolist(), folder / "birthplace.nc",
-                     made_from=f"mean of {together.about['members']} members" if together else "one member")
+    given = flow, stock, panel["year"].values.tolist(), panel["origin"].values.astype(str).tolist()
+    if together:
+        years = birthplaces.member_moves(config, panel)
+        shares = birthplaces.released_table(years, paths.RELEASE)
+        artifacts.write_text(folder / birthplaces.RELEASED, shares.to_csv(index=False, float_format="%.5g"))
+        write_birthplace((mean_moves(birthplaces.as_float(m)) for m in years), *given, folder / "birthplace.nc",
+                         made_from=f"mean of {together.about['members']} members",
+                         spread=birthplaces.spread_array(shares, "spread"))
+    else:
+        write_birthplace(_moves(config, panel), *given, folder / "birthplace.nc", made_from="one member")
     scenarios.release_scenarios(config, folder / "scenarios")
     write_paper_tables(config, panel, folder, together)
     if together:
@@ -126,17 +132,9 @@ def keep_elasticities(config: Config, panel: xr.Dataset, together: Together | No
     return target
 
 
-def _moves(config: Config, panel: xr.Dataset, together: Together | None) -> Iterator[Moves]:
-    if not together:
-        splits = pipeline.open_splits(config)
-        yield from moves_of(training.load_member(pipeline.member_path(config), panel, splits, config).model)
-        return
-    own = ensemble.ensemble_config(config.profile, settings=_settings(config))
-    years = []
-    for k in ensemble.list_members(own):     # a loaded member takes far more memory than its moves
-        model = ensemble.load_member(config.profile, k, panel, own).model
-        years.append([Moves(*(x.astype(np.float32) for x in year)) for year in moves_of(model)])
-    yield from (mean_moves([Moves(*(x.astype(np.float64) for x in m)) for m in year]) for year in zip(*years))
+def _moves(config: Config, panel: xr.Dataset) -> Iterator[Moves]:
+    splits = pipeline.open_splits(config)
+    yield from moves_of(training.load_member(pipeline.member_path(config), panel, splits, config).model)
 
 
 def read_ensemble(config: Config) -> Together:

@@ -12,6 +12,7 @@ from humanflows.dataset.evidence import write_sources
 from humanflows.dataset.factors import moves_of
 from humanflows.model import train as training
 from humanflows.results import release as released
+from humanflows.results.birthplace_ends import KINDS, SHARES_FROM
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +69,8 @@ def release_folder(bare_folder, small_model, small_panel, tmp_path_factory):
     artifacts.write_netcdf(stocks, folder / "stocks.nc")
     write_sources(small_panel, folder / "sources.nc")
     write_birthplace(moves_of(small_model), flows.flow.values, stock, flows.year.values.tolist(),
-                     flows.origin.values.astype(str).tolist(), folder / "birthplace.nc", made_from="member 1")
+                     flows.origin.values.astype(str).tolist(), folder / "birthplace.nc", made_from="member 1",
+                     spread=np.linspace(0.1, 0.9, len(KINDS) * len(SHARES_FROM)).reshape(len(KINDS), -1))
     (folder / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.3 (2026-11-22)\n\nSmall.\n\n## 1.2.2\n\nSmaller.\n")
     list_files(folder, format=1)
     return folder

@@ -11,7 +11,6 @@ from humanflows.results.interval_balances import (
     NOT_READ,
     READ,
     SignedIntervals,
-    birthplace_quantiles,
     net_groups,
     normal_quantiles,
 )
@@ -111,12 +110,3 @@ def test_a_peer_is_judged_on_the_same_cells():
     assert both.loc[("peer", READ), "coverage"] < 0.6 < 0.9 < both.loc[("humanflows", READ), "coverage"]
     assert both.loc[("humanflows", NOT_READ), "crps"] < both.loc[("peer", NOT_READ), "crps"]
     np.testing.assert_allclose(normal_quantiles([1.0], [2.0], (0.5, 0.975)), [[1, 1 + 2 * 1.959964]], atol=1e-5)
-
-
-def test_a_birthplace_is_less_certain_than_its_corridor():
-    flow_q = np.array([[50.0, 100.0, 300.0]])
-    levels = (0.025, 0.5, 0.975)
-    sure = birthplace_quantiles([100.0], [100.0], flow_q, [0.0], levels)[0]
-    np.testing.assert_allclose(sure, flow_q[0])
-    less = birthplace_quantiles([100.0], [100.0], flow_q, [0.8], levels)[0]
-    assert less[0] < sure[0] and less[2] > sure[2] and (np.diff(less) >= 0).all() and less[0] >= 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ArtifactError, InputError
+from ..results.birthplace_ends import birthplace_ends, classes_of, kinds_of
 from . import grades
 from .birthplace import VARIABLES, ByBirthplace
 from .evidence import BASIS, Evidence
@@ -163,8 +164,18 @@ class Answers:
 
     def _by_size(self, t, b, o, d, values) -> Columns:
         order = np.lexsort((-values, t))
-        named = self._named(year=t[order], birthplace=b[order], origin=o[order], destination=d[order])
-        return {**named, "flow": np.round(values[order], 1)}
+        t, b, o, d, values = (x[order] for x in (t, b, o, d, values))
+        return {**self._named(year=t, birthplace=b, origin=o, destination=d), "flow": np.round(values, 1),
+                **self._ends_by_birthplace(t, b, o, d, values)}
+
+    def _ends_by_birthplace(self, t, b, o, d, values) -> Columns:
+        """Ends of 95% intervals, rounded outwards; none where the release does not say how sure shares are."""
+        if not (self.intervals and self.store.has("share_spread")):
+            return {}
+        flow, low, high = (self.store.array(k)[t, o, d] for k in ("flow", "flow_lower", "flow_upper"))
+        spread = self.store.array("share_spread")[kinds_of(b, o, d), classes_of(values, flow)]
+        lower, upper = birthplace_ends(values, flow, low, high, spread)
+        return {"flow_lower": np.floor(10 * lower) / 10, "flow_upper": np.ceil(10 * upper) / 10}
 
     def _corridor(self, origin: str, destination: str) -> tuple[int, int]:
         o, d = self.place(origin), self.place(destination)

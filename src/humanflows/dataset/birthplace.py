@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import artifacts
+from ..results.birthplace_ends import KINDS, SHARES_FROM
 from .factors import Moves
 from .files import Store
 
@@ -91,7 +92,7 @@ def _rounded(values, step):
 
 
 def write_birthplace(years: Iterable[Moves], flow: np.ndarray, stock: np.ndarray, calendar: list[int],
-                     codes: list[str], target: Path, *, made_from: str) -> Path:
+                     codes: list[str], target: Path, *, made_from: str, spread: np.ndarray | None = None) -> Path:
     """Write ``birthplace.nc`` of a release.
 
     Parameters
@@ -101,6 +102,7 @@ def write_birthplace(years: Iterable[Moves], flow: np.ndarray, stock: np.ndarray
     stock : as released [1 January, birthplace, residence], persons.
     calendar, codes : years and territories.
     made_from : what the parts are of, e.g. ``"mean of 20 members"``; stored with them.
+    spread : how sure shares are (kind, share class), see :mod:`humanflows.results.birthplace_ends`; intervals need it.
     """
     import xarray as xr
 
@@ -122,6 +124,10 @@ def write_birthplace(years: Iterable[Moves], flow: np.ndarray, stock: np.ndarray
                          attrs={"Conventions": "CF-1.11", "title": "Flows by birthplace, factorised",
                                 "made_from": made_from, "licence": "CC BY 4.0", "creator": "humanflows",
                                 "comment": " ".join(__doc__.split(".. code-block:: text")[-1].split())})
+    if spread is not None:
+        dataset["share_spread"] = (("kind", "share_from"), np.asarray(spread, dtype=np.float64), {
+            "long_name": "standard deviation of the error of log(1 + persons) that comes from a birthplace's share"})
+        dataset = dataset.assign_coords(kind=list(KINDS), share_from=list(SHARES_FROM))
     return artifacts.write_netcdf(dataset, target, compress=9)
 
 

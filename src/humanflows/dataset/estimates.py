@@ -111,7 +111,8 @@ class Estimates:
 
         Returns
         -------
-        DataFrame, by year and size: ``year, birthplace, origin, destination, flow``.
+        DataFrame, by year and size: ``year, birthplace, origin, destination, flow``, and ``flow_lower, flow_upper``
+        (95%) where the release has them: the corridor's interval and how sure the birthplace's share is, together.
         """
         return _frame(self._answers.by_birthplace(origin, destination, birthplace, years))
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import paths
 from ..errors import ArtifactError
+from ..results.birthplace_ends import KINDS, SHARES_FROM
 
 FORMAT = 1      # of the files; a release without the number is of the first
 _AGAIN = "restore data/release from the repository, or make the release or the package again"
@@ -26,6 +27,7 @@ PLACES = {
     "net_migration_upper": (("net_migration.nc",), ("year", "residence")),
     "native_part": (("birthplace.nc",), ("origin", "destination", "year")),
     "return_part": (("birthplace.nc",), ("origin", "destination", "year")),
+    "share_spread": (("birthplace.nc",), ("kind", "share_from")),
     "presence": (("birthplace.nc",), _FACTOR), "leaning": (("birthplace.nc",), ("birthplace", "destination", "year")),
 }
 
@@ -125,7 +127,8 @@ class Store:
             with self._open(which) as data:
                 variable = data.variables[name]
                 variable.set_auto_mask(False)
-                sizes = {"year": len(self.years), "date_year": len(self.dates)}
+                sizes = {"year": len(self.years), "date_year": len(self.dates), "kind": len(KINDS),
+                         "share_from": len(SHARES_FROM)}
                 shape = tuple(sizes.get(d, len(self.codes)) for d in dims)
                 if variable.dimensions != dims or variable.shape != shape:
                     raise ArtifactError(self.folder / which, f"{name} has dimensions {variable.dimensions} of "

@@ -1,4 +1,4 @@
-"""Intervals of net migration, stocks and flows by birthplace.
+"""Intervals of net migration and stocks.
 
 Net migration has a sign, so its errors are taken in persons and divided by a scale that turnover and population tell.
 Two classes are kept apart: territories whose net migration was read, where what remains is what UN WPP and national
@@ -192,25 +192,3 @@ def stock_cells(stock: np.ndarray, spread: np.ndarray, panel: xr.Dataset, kind: 
                 "gap": gap[at, i, j]}))
     columns = ["kind", "revision", "year", "birthplace", "residence", "observed", "estimate", "spread", "gap"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-
-
-def birthplace_quantiles(persons, flow, flow_quantiles, share_spread, levels: Sequence[float]) -> np.ndarray:
-    """Quantiles of a flow by birthplace: the corridor's distances and the disagreement about the share, in quadrature.
-
-    Parameters
-    ----------
-    persons : of one birthplace, (cell,); flow : of the whole corridor, (cell,).
-    flow_quantiles : of the corridor's flow, persons, (cell, level).
-    share_spread : standard deviation over members of log(share of the birthplace), (cell,).
-    levels : of the quantiles.
-
-    Returns
-    -------
-    array (cell, level), persons, rising, not negative.
-    """
-    persons, flow = (np.asarray(k, dtype=np.float64)[:, None] for k in (persons, flow))
-    away = np.log1p(np.asarray(flow_quantiles)) - np.log1p(flow)
-    by_share = np.asarray(share_spread)[:, None] * norm.ppf(np.asarray(levels))
-    # Each level lies on its own side of the middle; errors of flow and share are taken to be independent.
-    distance = np.sign(norm.ppf(np.asarray(levels))) * np.hypot(away, by_share)
-    return np.maximum.accumulate(np.expm1(np.maximum(np.log1p(persons) + distance, 0.0)), axis=1)
