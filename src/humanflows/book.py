@@ -523,8 +523,10 @@ def intervals_part(section: str) -> str:
         return ("*The release at hand was made without an ensemble. `make ensemble PROFILE=world` trains one and "
                 "calibrates its intervals, and the next `humanflows release` takes them along.*\n" if section == "flows"
                 else "*Not in the release at hand.*\n")
-    tables = {t: pd.read_csv(f, keep_default_na=False, na_values=[""]) for t, f in files.items()}
-    return "\n".join(_block(b) for b in interval_report.section(section, tables))
+    files["birthplace_intervals"] = paths.RELEASE / "birthplace_intervals.csv"      # not in earlier releases
+    tables = {t: pd.read_csv(f, keep_default_na=False, na_values=[""]) for t, f in files.items() if f.is_file()}
+    blocks = interval_report.section(section, tables)
+    return "\n".join(_block(b) for b in blocks) if blocks else "*Not in the release at hand.*\n"
 
 
 _NEEDS = "needs_"    # begins the names of the generated parts about needs

@@ -46,6 +46,16 @@ def test_tables_words_and_figure_are_written(released):
     assert "| classes |" in book.intervals_part("variants")
 
 
+def test_birthplaces_have_a_table_where_the_release_has_one(released):
+    assert "Not in the release" in book.intervals_part("birthplace")
+    pd.DataFrame([{"kind": "born elsewhere", "share_from": s, "n": 5, "members_spread": 0.1 + s, "factor": 3.0,
+                   "spread": 0.3 + 3 * s, "twin_n": 1234, "twin_coverage_80": 0.81, "twin_coverage_95": 0.952}
+                  for s in (0.0, 0.01)]).to_csv(released / "birthplace_intervals.csv", index=False)
+    text = book.intervals_part("birthplace")
+    assert "| who moves | smaller | from 1% |" in text
+    assert "| born elsewhere | 0.30 | 0.33 | 3.0 | 81.0 | 95.2 | 1,234 |" in text
+
+
 def test_reports_that_were_read_are_kept_apart_from_those_that_were_withheld(released):
     every = pd.concat([coverage(), coverage(kind="read reports")])
     every.to_csv(released / "coverage.csv", index=False)

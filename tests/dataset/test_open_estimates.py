@@ -92,6 +92,18 @@ def test_flows_by_birthplace_add_up_to_the_corridor(estimates):
     pd.testing.assert_frame_equal(estimates.by_birthplace(o, d, b, years=year), same)
 
 
+def test_flows_by_birthplace_have_intervals_wider_than_their_corridors(estimates):
+    o, d = estimates.codes[:2]
+    table = estimates.by_birthplace(o, d).merge(estimates.flow(o, d), on=["year", "origin", "destination"],
+                                                suffixes=("", "_all"))
+    assert (table.flow_lower <= table.flow).all() and (table.flow <= table.flow_upper).all()
+    assert (table.flow_upper <= np.maximum(table.flow_upper_all, table.flow) + 0.1).all()
+    relative = np.log1p(table.flow_lower) - np.log1p(table.flow)
+    whole = np.log1p(table.flow_lower_all) - np.log1p(table.flow_all)
+    large = table.flow_lower > 1
+    assert large.any() and (relative < whole + 0.1)[large].all()
+
+
 def test_a_release_with_less_answers_what_it_can(bare_folder, small_flows):
     bare = open_estimates(bare_folder)
     o, d = bare.codes[:2]

@@ -132,4 +132,22 @@ def _variants(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
     return [Fold("Other ways that were tried", [Table("All cells", _rows(lead, keys), {k: k for k in keys} | _HEADS)])]
 
 
-SECTIONS = {"flows": _flows, "balances": _balances, "world": _world, "variants": _variants}
+def _birthplace(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
+    table = tables.get("birthplace_intervals")
+    if table is None or table.empty:
+        return []
+    shares = sorted(table["share_from"].unique())
+    rows = []
+    for kind, part in table.groupby("kind", sort=False):
+        spread, first = part.set_index("share_from")["spread"], part.iloc[0]
+        rows.append({"kind": kind, **{f"{s:g}": f"{spread[s]:.2f}" for s in shares}, "factor": f"{first['factor']:.1f}",
+                     "80": f"{100 * first['twin_coverage_80']:.1f}", "95": f"{100 * first['twin_coverage_95']:.1f}",
+                     "n": f"{int(first['twin_n']):,}"})
+    heads = {"kind": "who moves", **{f"{s:g}": "smaller" if s == 0 else f"from {100 * s:g}%" for s in shares},
+             "factor": "factor of the simulated world", "80": "80% intervals hold there", "95": "95% intervals",
+             "n": "flows there"}
+    return [Table("Flows by birthplace: spread of the share's error, log units, by the share of the corridor's flow",
+                  rows, heads)]
+
+
+SECTIONS = {"flows": _flows, "birthplace": _birthplace, "balances": _balances, "world": _world, "variants": _variants}
