@@ -72,7 +72,8 @@ def released(made, tmp_path):
     """A release of these members, as far as restoring them looks at it."""
     files = members.pack_members("twin", tmp_path / "members", **GIVEN)
     first = artifacts.read_manifest(ensemble.member_folder("twin", 1) / ensemble.WEIGHTS)
-    said = {"ensemble": {"members": 3, "training_minutes": 1.5, "inputs": first["inputs"]},
+    inputs = {**first["inputs"], "code": "an earlier one"}
+    said = {"ensemble": {"members": 3, "training_minutes": 1.5, "inputs": inputs},
             "files": {f"members/{f.name}": artifacts.sha256(f) for f in files}}
     (tmp_path / "manifest.json").write_text(json.dumps(said))
     return tmp_path
@@ -92,6 +93,8 @@ def test_released_weights_stand_in_for_training(made, config, released, tmp_path
         again = members.pack_members("twin", tmp_path / "again", **GIVEN)
         assert [f.read_bytes() for f in again] == [(released / "members" / f.name).read_bytes() for f in again]
         assert members.restore_members("twin", released, **GIVEN) == []     # what is there stays
+        made_by = artifacts.read_manifest(ensemble.member_folder("twin", 1) / ensemble.WEIGHTS)
+        assert made_by["restored"] and made_by["trained_by_code"] == "an earlier one"
     finally:
         shutil.rmtree(whole)
         shutil.move(away, whole)

@@ -98,7 +98,8 @@ def restore_members(profile: str, release: Path | None = None, *, members: int |
     ------
     ArtifactError
         When the release holds no ensemble, too few members, a file that its manifest does not list, or members of other
-        data, settings or code than the present ones: these have to be trained.
+        data or settings than the present ones: these have to be trained. That another version of the code trained them
+        is no error; the manifest of a restored member names it.
     """
     release = paths.RELEASE if release is None else Path(release)
     config = ensemble.ensemble_config(profile, design="whole", members=members, settings=settings)
@@ -115,7 +116,8 @@ def restore_members(profile: str, release: Path | None = None, *, members: int |
         own, target = ensemble.member_config(config, number), ensemble.member_folder(profile, number)
         inputs = ensemble.inputs_of(panel, make_splits(panel, own.split), own)
         alike, published = ensemble.common_inputs(inputs), ensemble.common_inputs(said["ensemble"]["inputs"])
-        if changed := [k for k in alike if artifacts.digest(alike[k]) != artifacts.digest(published.get(k))]:
+        changed = [k for k in alike if artifacts.digest(alike[k]) != artifacts.digest(published.get(k))]
+        if set(changed) - {"code"}:     # weights say the same whatever trained them, where they still fit
             raise ArtifactError(file, f"the released member was made with other {', '.join(changed)} than there are "
                                 "now", train, key=number)
         if ensemble.has_weights(target, inputs):
@@ -125,6 +127,7 @@ def restore_members(profile: str, release: Path | None = None, *, members: int |
         seconds = 60 * said["ensemble"]["training_minutes"] / said["ensemble"]["members"]
         artifacts.write_manifest(
             target / ensemble.WEIGHTS, made_by=MADE_BY, inputs=inputs, seconds=round(seconds, 1), restored=True,
-            files={ensemble.HISTORY: artifacts.sha256(target / ensemble.HISTORY)}, profile=profile, seed=own.seed)
+            files={ensemble.HISTORY: artifacts.sha256(target / ensemble.HISTORY)}, profile=profile, seed=own.seed,
+            trained_by_code=published["code"])
         restored.append(number)
     return restored

@@ -8,7 +8,7 @@ from torch import nn
 
 from humanflows.config import ModelConfig
 from humanflows.model import accounting
-from humanflows.model.recursion import FlowModel
+from humanflows.model.recursion import FlowModel, hazards_of
 from humanflows.panel.features import Features, build_features
 
 SIZES = ModelConfig(hidden=8, width=24, embedding=4)
@@ -166,12 +166,12 @@ def test_hazards_land_in_their_cells(small_panel, reported):
     assert np.array_equal(said[..., 1], 100 * a + b)
     seen = []
 
-    def account(stock, hazards, births, death_rate, diagonal):
-        seen.append(hazards)
+    def advance(stock, parts, births, death_rate, diagonal):
+        seen.append(hazards := hazards_of(*parts))
         still = accounting.Hazards(*(torch.full_like(h, -20.0) for h in hazards))
         return accounting.step(stock, still, births, death_rate, diagonal)
 
-    model.account = account
+    model.advance = advance
     with torch.no_grad():
         model()
     assert len(seen) == years

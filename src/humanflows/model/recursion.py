@@ -53,7 +53,7 @@ class FlowModel(nn.Module):
         super().__init__()
         n, years = panel.sizes["residence"], panel.sizes["year"]
         self.n, self.years = n, years
-        self.account = accounting.step  # training may put a compiled one in its place
+        self.advance = advance          # training may put a compiled one in its place
         self.cell = PairCell(features.unilateral.shape[-1], features.static.shape[-1] + features.dynamic.shape[-1], n,
                              hidden=config.hidden, width=config.width, embedding=config.embedding)
         self.onward_level = nn.Parameter(torch.tensor(ONWARD_START))
@@ -106,8 +106,8 @@ class FlowModel(nn.Module):
     def forward(self) -> Trajectory:
         """Run all years from the initial stock."""
         flows, arrivals, departures, stocks = [], [], [], [self.stock_initial]
-        for t, hazards in self._years():
-            step = self.account(stocks[-1], hazards, self.births[t], self.death_rate[t], self.diagonal)
+        for t, parts in enumerate(self._parts()):
+            step = self.advance(stocks[-1], parts, self.births[t], self.death_rate[t], self.diagonal)
             flows.append(step.flow)
             arrivals.append(step.arrivals)
             departures.append(step.departures)
@@ -136,38 +136,71 @@ class FlowModel(nn.Module):
         stock = self.stock_initial
         for t, hazards in self._years():
             yield stock, hazards
-            stock = self.account(stock, hazards, self.births[t], self.death_rate[t], self.diagonal).stock_next
+            stock = accounting.step(stock, hazards, self.births[t], self.death_rate[t], self.diagonal).stock_next
 
     def _years(self) -> Iterator[tuple[int, accounting.Hazards]]:
         """Yield (year position, hazards) in order."""
+        for t, parts in enumerate(self._parts()):
+            yield t, hazards_of(*parts)
+
+    def _parts(self) -> Iterator[tuple[Tensor, ...]]:
+        """Arguments of ``hazards_of`` for each year in order.
+
+        What all years share is worked out for all of them at once: a gradient that is added up year by year over
+        tables of all years costs more than the bookkeeping.
+        """
         if self.systematic is None:
             self.read_covariates()
         tie = self.tie.index_select(0, self.tie_of)
         tie = torch.where(self.reported > 0, tie, tie.detach())
-        none = torch.zeros_like(tie)
-        lasting = torch.stack([tie + self.reported * self.direction[:, 0], tie + self.direction[:, 1],
-                               self.reported * self.direction[:, 2]], 1)
-        for t in range(self.years):
-            wave = sum(float(share) * self.wave[p] for p, share in enumerate(self.wave_share[t]) if share > 0)
-            course = self._course(t)
-            effects = lasting + torch.stack([wave + course, course - wave.index_select(0, self.reverse), none], 1)
-            effects = torch.cat([effects, effects.new_zeros(1, 3)]).index_select(0, self.place)
-            native, back, further = effects.reshape(self.n, self.n, 3).unbind(-1)
-            unusual = (self.turnover[t] - self.balance[t]).unsqueeze(1) + (self.turnover[t] + self.balance[t])
-            native = native + unusual + self.systematic[t, :, :, 0]
-            back = back + unusual + self.systematic[t, :, :, 1]
-            # Who was born elsewhere moves on to where natives go, and rather to where those born with them go.
-            onward = native + further + self.onward_level
-            affinity = self.affinity_slope * (native - native.mean(0))
-            yield t, accounting.Hazards(native, back, onward, affinity)
+        wave = torch.as_tensor(self.wave_share, dtype=self.wave.dtype, device=self.wave.device) @ self.wave
+        course = self._course()
+        native = tie + self.reported * self.direction[:, 0] + wave + course                        # [Y, pair]
+        back = tie + self.direction[:, 1] + course - wave.index_select(1, self.reverse)
+        # A pair without effects reads a zero.
+        native, back, further = (torch.nn.functional.pad(x, (0, 1)).index_select(-1, self.place) for x in (
+            native, back, self.reported * self.direction[:, 2]))
+        square = self.n, self.n
+        further = further.reshape(square)
+        return ((*both, *said, further, turnover, balance, self.onward_level, self.affinity_slope)
+                for both, said, turnover, balance in zip(
+                    zip(native.unflatten(1, square).unbind(0), back.unflatten(1, square).unbind(0)),
+                    (said.unbind(-1) for said in self.systematic.unbind(0)),
+                    self.turnover.unbind(0), self.balance.unbind(0)))
 
-
-    def _course(self, t: int) -> Tensor:
-        """Effect of one year on pairs; only pairs with a report in it teach their own."""
+    def _course(self) -> Tensor:
+        """Effect of single years on pairs [Y, pair]; only pairs with a report in a year teach their own."""
         known = torch.cat([self.course, self.course.new_zeros(1)])
-        before, after = (known.index_select(0, getattr(self, f"course_{k}")[t]) for k in ("before", "after"))
-        effect = self.course_weight_before[t] * before + self.course_weight_after[t] * after
-        return torch.where(self.told_in[t], effect, effect.detach())
+        before, after = (known.index_select(0, x.reshape(-1)).reshape(x.shape)
+                         for x in (self.course_before, self.course_after))
+        between = (self.course_weight_before * before + self.course_weight_after * after).detach()
+        return torch.where(self.told_in, before, between)
+
+
+def hazards_of(native: Tensor, back: Tensor, native_said: Tensor, back_said: Tensor, further: Tensor, turnover: Tensor,
+               balance: Tensor, onward_level: Tensor, affinity_slope: Tensor) -> accounting.Hazards:
+    """Log-hazards of one year, from effects and from what the cell says.
+
+    Parameters
+    ----------
+    native, back, further : effects of pairs [origin, destination].
+    native_said, back_said : what the cell says [origin, destination].
+    turnover, balance : effects of territories in the year [N].
+    onward_level, affinity_slope : of those who were born elsewhere.
+    """
+    unusual = (turnover - balance).unsqueeze(1) + (turnover + balance)
+    native = native + unusual + native_said
+    back = back + unusual + back_said
+    # Who was born elsewhere moves on to where natives go, and rather to where those born with them go.
+    onward = native + further + onward_level
+    affinity = affinity_slope * (native - native.mean(0))
+    return accounting.Hazards(native, back, onward, affinity)
+
+
+def advance(stock: Tensor, parts: tuple[Tensor, ...], births: Tensor, death_rate: Tensor,
+            diagonal: Tensor) -> accounting.Step:
+    """A year's hazards and bookkeeping in one, so that a compiler sees both."""
+    return accounting.step(stock, hazards_of(*parts), births, death_rate, diagonal)
 
 
 def _unordered(flat: np.ndarray, n: int) -> np.ndarray:

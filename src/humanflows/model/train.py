@@ -117,7 +117,7 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
     model, witnesses = model.to(device), witnesses.to(device)
     if settings.compile:
         torch._dynamo.config.suppress_errors = True  # without a C++ compiler the same code runs uncompiled
-        model.account = torch.compile(model.account, dynamic=False)
+        model.advance = torch.compile(model.advance, dynamic=False)
     weights = {**{f"model.{k}": v for k, v in model.named_parameters()},
                **{f"witnesses.{k}": v for k, v in witnesses.named_parameters()}}
     fitted = [v for k, v in weights.items() if not k.startswith("model.cell.")]
