@@ -4,6 +4,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from .interval_cells import READ_REPORTS
+from .interval_model import SIZE_NAMES
 from .protocol_report import Block, Figure, Fold, Table
 
 OWN, MEMBERS, AS_READ = "humanflows", "members alone", "intervals for offices that are read"
@@ -35,7 +36,9 @@ def section(name: str, tables: Mapping[str, pd.DataFrame]) -> list[Block]:
 
 def _rows(table: pd.DataFrame, keys: list[str]) -> list[dict[str, str]]:
     """One row per set: coverage at every level, marked where it is off by more than was aimed at."""
-    rows = []
+    rows, size = [], {name: k for k, name in enumerate(SIZE_NAMES)}
+    if "group" in keys:     # sizes from the smallest, whatever else there is as it stands
+        table = table.sort_values("group", key=lambda g: g.map(size).fillna(-1), kind="stable")
     for labels, part in table.groupby(keys, sort=False):
         at = {float(r["level"]): r for r in part.to_dict("records")}
         widest = at.get(0.95) or next(iter(at.values()))
@@ -97,15 +100,20 @@ def _balances(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
         first = "target" if quantity == "net migration" else "all"
         lead = part[part["grouping"].isin([first, "all"])] if first != "all" else part[part["grouping"] == "all"]
         lead = lead if len(lead) else part[part["grouping"] == part["grouping"].iloc[0]]
-        keys = ["method", "kind", "group"]
-        blocks.append(Table(title, _rows(lead, keys), {"method": "intervals", "kind": "kind", "group": "beside",
-                                                       **_HEADS}))
+        heads = {**_HEADS, "width": "width of 95%, per thousand residents"} if quantity == "net migration" else _HEADS
+        blocks.append(_named(title, lead, "beside", heads))
         rest = part[~part.index.isin(lead.index)]
         if len(rest):
             blocks.append(Fold(f"{title}: by group", [
-                Table(str(g), _rows(rows, keys), {"method": "intervals", "kind": "kind", "group": str(g), **_HEADS})
-                for g, rows in rest.groupby("grouping", sort=False)]))
+                _named(str(g), rows, str(g), heads) for g, rows in rest.groupby("grouping", sort=False)]))
     return blocks
+
+
+def _named(title: str, table: pd.DataFrame, group: str, heads: Mapping[str, str]) -> Table:
+    """A table by kind and group; whose intervals they are is said where they are not all ours."""
+    names = {"method": "intervals"} if (table["method"] != OWN).any() else {}
+    names |= {"kind": "kind", "group": group}
+    return Table(title, _rows(table, list(names)), {**names, **heads})
 
 
 def _world(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
