@@ -69,12 +69,16 @@ def write_provenance(config: Config, folder: Path, together: Together | None = N
     flow, stock = (xr.load_dataset(folder / f"{name}s.nc", engine="netcdf4")[name].values for name in ("flow", "stock"))
     given = flow, stock, panel["year"].values.tolist(), panel["origin"].values.astype(str).tolist()
     if together:
-        years = birthplaces.member_moves(config, panel)
-        shares = birthplaces.released_table(years, paths.RELEASE)
-        artifacts.write_text(folder / birthplaces.RELEASED, shares.to_csv(index=False, float_format="%.5g"))
+        years, spread = birthplaces.member_moves(config, panel), None
+        try:
+            shares = birthplaces.released_table(years, paths.RELEASE)
+        except ArtifactError as error:
+            print(f"release: flows by birthplace get no intervals. {error}", flush=True)
+        else:
+            artifacts.write_text(folder / birthplaces.RELEASED, shares.to_csv(index=False, float_format="%.5g"))
+            spread = birthplaces.spread_array(shares, "spread")
         write_birthplace((mean_moves(birthplaces.as_float(m)) for m in years), *given, folder / "birthplace.nc",
-                         made_from=f"mean of {together.about['members']} members",
-                         spread=birthplaces.spread_array(shares, "spread"))
+                         made_from=f"mean of {together.about['members']} members", spread=spread)
     else:
         write_birthplace(_moves(config, panel), *given, folder / "birthplace.nc", made_from="one member")
     scenarios.release_scenarios(config, folder / "scenarios")
