@@ -24,7 +24,7 @@ NAMES = ["00_tour_the_world", "01_harmonise_sources", "02_build_features", "03_t
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|work|tmp|usr|mnt|opt|Users)/|\b[A-Z]:\\\\")
 CHECKED, KEPT = "nbval-check-output", "keep_output"
 
-TAGS = {"parameters", TWIN_ONLY, OF_RELEASE, "hide-input", CHECKED, KEPT}
+TAGS = {"parameters", TWIN_ONLY, OF_RELEASE, "hide-input", CHECKED, KEPT, "full-width"}
 LESSON_TAGS = TAGS | {"exercise", "check"}
 ROWS = ("| Question |", "| Afterwards you can |", "| Needs |", "| Next |")
 
