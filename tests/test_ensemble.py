@@ -10,7 +10,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
-from distributed import Client, LocalCluster
+from distributed import Client
 from typer.testing import CliRunner
 
 from humanflows import artifacts, cli, ensemble, paths, pipeline
@@ -54,8 +54,7 @@ def panel(config):
 @contextmanager
 def inside():
     """A cluster in this very process: nothing to start, and what is patched here reaches it."""
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as cluster, \
-            Client(cluster, set_as_default=False) as client:
+    with cluster_module.local_cluster(1, processes=False) as cluster, Client(cluster, set_as_default=False) as client:
         yield client
 
 
@@ -223,8 +222,7 @@ def test_two_workers_one_killed_midway_end_in_the_same_bytes(build, tmp_path, mo
     monkeypatch.setattr(ensemble, "folder", lambda profile, design: tmp_path / "disturbed")
     checkpoint = ensemble.member_folder("twin", 1, "crossed") / ensemble.CHECKPOINT
     killed = []
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0",
-                      memory_limit=0) as cluster, Client(cluster, set_as_default=False) as client:
+    with cluster_module.local_cluster(2, memory_limit=0) as cluster, Client(cluster, set_as_default=False) as client:
         pids = client.run(os.getpid)
 
         def kill():
@@ -296,7 +294,7 @@ def test_a_worker_without_the_panel_says_so(config, tmp_path):
 
 def test_a_scheduler_without_workers_is_said(build, monkeypatch):
     monkeypatch.setattr(cluster_module, "PATIENCE", 1)
-    with LocalCluster(n_workers=0, processes=False, dashboard_address="127.0.0.1:0", protocol="tcp") as cluster, \
+    with cluster_module.local_cluster(0, processes=False, protocol="tcp") as cluster, \
             pytest.raises(ConfigError, match="has no workers"):
         ensemble.run_ensemble("twin", settings=SMALL, cluster=cluster.scheduler_address)
 
@@ -307,6 +305,25 @@ def test_workers_that_are_started_here_keep_the_memory_that_they_have(monkeypatc
     with cluster_module.open_client(None, 1) as client:
         found, = client.run(lambda: {k: os.environ.get(k) for k in cluster_module.WORKER_ENVIRONMENT}).values()
     assert found == {k: str(v) for k, v in cluster_module.WORKER_ENVIRONMENT.items()}
+
+
+@pytest.mark.parametrize("late", [1, cluster_module.ATTEMPTS])
+def test_a_machine_that_stalls_gets_another_attempt(monkeypatch, late):
+    started = []
+
+    def start(**options):
+        started.append(options)
+        assert len(started) > late
+        return "cluster"
+
+    monkeypatch.setattr("distributed.LocalCluster", start)
+    if late < cluster_module.ATTEMPTS:
+        assert cluster_module.local_cluster(2, memory_limit=0) == "cluster"
+        assert started[-1]["n_workers"] == 2 and started[-1]["memory_limit"] == 0
+    else:
+        with pytest.raises(ConfigError, match="could not start"):
+            cluster_module.local_cluster(2)
+    assert len(started) == min(late + 1, cluster_module.ATTEMPTS)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere://x", "tcp://127.0.0.1"])

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from distributed import Client, LocalCluster
+from distributed import Client
 
 from humanflows import artifacts, ensemble, intervals, members, paths, pipeline, releasing, unseen
+from humanflows.cluster import local_cluster
 from humanflows.errors import ArtifactError
 from humanflows.model.compact import load_compact
 from humanflows.results import release as released
@@ -29,9 +30,7 @@ def build(tmp_path_factory):
 
         @contextmanager
         def inside(*_):
-            with LocalCluster(n_workers=1, threads_per_worker=1, processes=False,
-                              dashboard_address="127.0.0.1:0") as cluster, \
-                    Client(cluster, set_as_default=False) as client:
+            with local_cluster(1, processes=False) as cluster, Client(cluster, set_as_default=False) as client:
                 yield client
 
         patch.setattr(ensemble, "open_client", inside)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from .errors import ConfigError
 
 PATIENCE = 60      # seconds to wait for a scheduler, and for the first of its workers
+ATTEMPTS = 3       # to start a cluster here: Dask gives its own thread ten seconds, and a machine may stall for longer
 # Environment of workers that are started here. Dask's own has glibc give memory back to the system whenever a table is
 # freed, and the next table faults it in again, page by page: a training took nearly twice as long. Each task sets its
 # own number of threads.
@@ -28,13 +29,12 @@ def open_client(cluster: str | None, workers: int) -> Iterator:
         When no scheduler answers, or it has no workers.
     """
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import Client
 
     if cluster is None:
         # No limit to memory: Dask would stop a worker at its share, though members may need theirs at other times.
         with dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}), \
-                LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, memory_limit=0,
-                             dashboard_address="127.0.0.1:0") as local, \
+                local_cluster(workers, memory_limit=0) as local, \
                 Client(local, set_as_default=False) as client:
             yield client
         return
@@ -50,3 +50,31 @@ def open_client(cluster: str | None, workers: int) -> Iterator:
             raise ConfigError("--cluster", f"the scheduler at {cluster!r} has no workers",
                               f"start some: dask worker {cluster}", key="cluster") from error
         yield client
+
+
+def local_cluster(workers: int, *, processes: bool = True, **options):
+    """A cluster on this machine, one thread a worker; it is a context manager.
+
+    Parameters
+    ----------
+    workers : how many.
+    processes : whether each is a process of its own.
+    options : for distributed.LocalCluster.
+
+    Raises
+    ------
+    ConfigError
+        When it does not start, several times.
+    """
+    from distributed import LocalCluster
+
+    late = None
+    for _ in range(ATTEMPTS):
+        try:
+            return LocalCluster(n_workers=workers, threads_per_worker=1, processes=processes,
+                                dashboard_address="127.0.0.1:0", **options)
+        except AssertionError as error:      # all that Dask says where its own thread is late
+            late = error
+    raise ConfigError("--cluster", "Dask could not start its workers on this machine",
+                      "try again when less is running, or name a scheduler that runs: --cluster tcp://host:port",
+                      key="cluster") from late

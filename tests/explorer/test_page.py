@@ -32,6 +32,12 @@ def settle(page):
     page.wait_for_selector(READY, state="attached", timeout=60_000)
 
 
+def filled(page):
+    """Wait until every table that was asked for is there: a browser tells of an opened part when it has time."""
+    page.wait_for_function("""[...document.querySelectorAll('details[open][id$=-table] > .body')]
+        .every(n => n.querySelector('table'))""")
+
+
 def shown(page):
     """The view that the address names."""
     return dict(part.split("=") for part in page.evaluate("location.hash").lstrip("#").split("&"))
@@ -108,6 +114,7 @@ def test_comparing_with_everybody(browser, whole_page, flow):
         assert cells[-2] == "161,000" and float(cells[-1].replace(",", "")) == pytest.approx(five, rel=0.006)
         assert page.locator("#span-note").is_visible()
         page.locator("#reports-table summary").click()
+        filled(page)
         assert page.locator("#reports-table tbody tr").count() == len(YEARS)
         assert "UN DESA flows" in page.locator("#reports-table tbody tr").first.inner_text()
 
@@ -125,6 +132,7 @@ def test_what_is_not_there_has_no_control_and_a_reason(browser, bare_page):
     with opened(browser, bare_page, "#territory=DEU") as page:
         assert page.locator("input[name=compare]").count() == 0 and page.locator("#method").count() == 0
         page.locator("#compare-why summary").click()
+        page.wait_for_selector("#compare-missing", state="visible")
         said = page.inner_text("#compare-missing")
         assert said.count("made without the source files") == 4 and "Meta" in said
         assert page.locator("#birthplace-field").is_hidden() and page.locator("#birthplace-missing").is_visible()
@@ -168,6 +176,7 @@ def test_a_table_for_every_picture(browser, whole_page):
     with opened(browser, whole_page, "#territory=DEU&year=2015&partner=SYR&compare=witnesses,meta,reference") as page:
         for summary in page.locator("#results details:visible > summary").all():
             summary.click()
+        filled(page)
         pictures = page.locator("#results svg.chart:visible, #results svg.map:visible").all()
         assert len(pictures) == 7
         for table in page.locator("#results details[open] table:visible").all():
@@ -205,6 +214,7 @@ def test_events_are_replayed_unless_less_motion_is_asked_for(browser, whole_page
             page.click("#event-play")
             assert page.inner_text("#event-play") == "Play"
         page.locator("#event-chart-table summary").click()
+        filled(page)
         assert "OECD, arrivals by citizenship" in page.inner_text("#event-chart-table thead")
         assert re.search(r"Syria to Germany, war, \d{4}: [\d,]+ persons", page.inner_text("#event-words"))
 
@@ -215,6 +225,7 @@ def test_readable_on_a_phone(browser, whole_page, address):
     with opened(browser, whole_page, address, width=360, height=740, has_touch=True, is_mobile=True) as page:
         for summary in page.locator("details:visible > summary").all():
             summary.tap()
+        filled(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         small = page.evaluate("""[...document.querySelectorAll('#choices select, button, #choices input[type=text]')]
             .filter(n => n.offsetParent && n.getBoundingClientRect().height < 28).map(n => n.outerHTML)""")
