@@ -333,7 +333,7 @@ _FIRST = {"undesa_imfsc", "residence"}   # the sets of the validation protocol: 
 
 
 def scores_part() -> str:
-    """Score tables of the release, one per set of cells, as Markdown; all but the protocol's own sets are folded."""
+    """Score tables of the release, one per set of cells, as Markdown; all but the protocol's own are folded by source."""
     from .sources.catalogue import SOURCES
 
     file = artifacts.require(paths.RELEASE / "scores.csv", "humanflows release --profile world")
@@ -342,16 +342,17 @@ def scores_part() -> str:
     if absent:
         raise ArtifactError(file, f"score table lacks the columns {absent}", "run humanflows release again")
     titles = {name: source.title for name, source in SOURCES.items()}
-    shown, folded = [], []
+    shown, folded = [], {}
     for keys, group in scores.groupby(list(_SCORE_GROUPS), sort=False, dropna=False):
-        title = ", ".join(titles.get(k, str(k).replace("_", " ")) for k in keys if k == k)
+        source, *which = [titles.get(k, str(k).replace("_", " ")) for k in keys if k == k]
         rows = [{c: _score(row[c], decimals) for c, (_, decimals) in _SCORES.items()} for _, row in group.iterrows()]
         table = markdown_table(rows, {c: head for c, (head, _) in _SCORES.items()})
         if set(keys) >= _FIRST:
-            shown.append(f"**{title}**\n\n{table}")
+            shown.append(f"**{source}, {', '.join(which)}**\n\n{table}")
         else:
-            folded.append(f"````{{dropdown}} {title}\n{table}\n````\n")
-    return "\n".join(shown + folded)
+            folded.setdefault(source, []).append(f"**{', '.join(which)}**\n\n{table}")
+    return "\n".join([*shown, *(f"````{{dropdown}} {source}\n" + "\n".join(tables) + "````\n"
+                                for source, tables in folded.items())])
 
 
 _ABLATED = {"r": ("R", 3), "log_r": ("log R", 3), "cpc": ("CPC", 3), "log_bias": ("log bias", 2),

@@ -130,11 +130,14 @@ def test_scores_are_written_one_table_per_set(project):
         "collection,side,criterion,horizon,peer,n,r,log_r,abs_log_error,cpc,log_bias,within_r\n"
         "somewhere,immigration,residence,annual,humanflows,1234,0.91,0.8765,1.2,0.7,-0.1,0.5\n"
         "somewhere,immigration,residence,annual,gravity,1234,0.5,0.5,2,0.3,0.2,\n"
+        "somewhere,emigration,citizenship,five_year,gravity,12,0.5,0.5,2,0.3,0.2,\n"
         "undesa_imfsc,emigration,residence,annual,gravity,99,0.4,0.4,2,0.3,0.2,0.1\n")
     text = book.scores_part()
-    assert text.count("| estimates |") == 2 and "````{dropdown} somewhere, immigration, residence, annual" in text
-    # the protocol's own set comes first and is not folded
-    assert text.startswith("**International Migration Flows") and text.count("{dropdown}") == 1
+    # The protocol's own set comes first and is not folded; those of one source are folded together.
+    assert text.count("| estimates |") == 3 and text.count("{dropdown}") == 1
+    assert text.startswith("**International Migration Flows to and from Selected Countries, emigration, residence, annual")
+    folded = text.split("````{dropdown} somewhere\n")[1]
+    assert "**immigration, residence, annual**" in folded and "**emigration, citizenship, five year**" in folded
     assert "| humanflows | 1,234 | 0.910 | 0.876 | 1.200 | 0.700 | -0.10 | 0.50 |" in text
     assert "| gravity | 1,234 | 0.500 | 0.500 | 2.000 | 0.300 | 0.20 | – |" in text
 
