@@ -333,7 +333,7 @@ _FIRST = {"undesa_imfsc", "residence"}   # the sets of the validation protocol: 
 
 
 def scores_part() -> str:
-    """Score tables of the release, one per set of cells, as Markdown; all but the protocol's own are folded by source."""
+    """Score tables of the release as Markdown, one per set of cells; all but the protocol's own fold by source."""
     from .sources.catalogue import SOURCES
 
     file = artifacts.require(paths.RELEASE / "scores.csv", "humanflows release --profile world")

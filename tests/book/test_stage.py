@@ -135,7 +135,7 @@ def test_scores_are_written_one_table_per_set(project):
     text = book.scores_part()
     # The protocol's own set comes first and is not folded; those of one source are folded together.
     assert text.count("| estimates |") == 3 and text.count("{dropdown}") == 1
-    assert text.startswith("**International Migration Flows to and from Selected Countries, emigration, residence, annual")
+    assert text.startswith("**International Migration Flows to and from Selected Countries, emigration, residence, ")
     folded = text.split("````{dropdown} somewhere\n")[1]
     assert "**immigration, residence, annual**" in folded and "**emigration, citizenship, five year**" in folded
     assert "| humanflows | 1,234 | 0.910 | 0.876 | 1.200 | 0.700 | -0.10 | 0.50 |" in text
