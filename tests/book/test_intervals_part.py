@@ -5,7 +5,7 @@ import pytest
 
 from humanflows import book, paths
 from humanflows.plotting import plot_interval_coverage, use_style
-from humanflows.results.interval_report import LEVELS, SECTIONS
+from humanflows.results.interval_report import LEVELS, SECTIONS, count_chance
 
 
 def coverage(**changed) -> pd.DataFrame:
@@ -44,6 +44,17 @@ def test_tables_words_and_figure_are_written(released):
     world = book.intervals_part("world")
     assert "| 1990 | 32.0 | 26.0 to 36.0 | 21.0 to 44.0 |" in world and "| 2001 |" in world and "1991" not in world
     assert "| classes |" in book.intervals_part("variants")
+
+
+def test_chance_is_no_excuse_where_many_corridors_are_off():
+    few, many = coverage(quantity="flow", clusters=9), coverage(quantity="flow", clusters=100_000)
+    missed = int((~few["hit"]).sum())
+    assert f"Of the {missed} that are not, at most {missed} could be off by chance" in count_chance(few)
+    assert f"Of the {missed} that are not, at most 0 could be off by chance" in count_chance(many)
+    edge = coverage(clusters=1600)          # 2 standard errors: 2.5, 2.0, 1.5 and 1.1 points; off by 2.2
+    edge = edge.assign(coverage_jittered=edge["level"] + 0.022, hit=False)
+    assert f"at most {len(edge) // 4} could" in count_chance(edge)
+    assert count_chance(few[few["hit"]]) == ""
 
 
 def test_birthplaces_have_a_table_where_the_release_has_one(released):

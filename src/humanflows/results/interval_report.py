@@ -1,6 +1,7 @@
 """The chapter on intervals: what was promised, what they cover, how wide they are; tables and words."""
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from .interval_cells import READ_REPORTS
@@ -61,6 +62,21 @@ def count_hits(table: pd.DataFrame) -> str:
     return "; ".join(said) + "."
 
 
+def count_chance(table: pd.DataFrame) -> str:
+    """How many of the sets that are off by more than was aimed at could be so by chance, in words.
+
+    Reports of a corridor err together. Were they all alike, the share of k corridors would have the standard error
+    sqrt(p (1 - p) / k); with reports that differ it is smaller, so that this counts at most as many as chance explains.
+    """
+    missed = table[~table["hit"].astype(bool)]
+    if missed.empty:
+        return ""
+    error = np.sqrt(missed["level"] * (1 - missed["level"]) / missed["clusters"])
+    within = int(((missed["coverage_jittered"] - missed["level"]).abs() <= 2 * error).sum())
+    return (f"Of the {len(missed)} that are not, at most {within} could be off by chance, by less than two "
+            "standard errors of the share of as many corridors as the group has, were all reports of a corridor alike.")
+
+
 def _flows(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
     coverage = tables["coverage"]
     flow = coverage[coverage["quantity"] == "flow"]
@@ -70,7 +86,8 @@ def _flows(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
     heads = {"kind": "withheld", **_HEADS}
     blocks: list[Block] = [
         Table("Flows: share of withheld reports inside the interval, per cent", _rows(own, ["kind"]), heads),
-        f"By group and level, {count_hits(groups)} A cross marks a share that is off by more.", _FIGURE]
+        " ".join(filter(None, [f"By group and level, {count_hits(groups)}", count_chance(groups),
+                               "A cross marks a share that is off by more than was aimed at."])), _FIGURE]
     if len(alone):
         blocks.append(Table("What the members' disagreement alone would cover", _rows(alone, ["kind"]), heads))
     for kind, part in groups.groupby("kind", sort=False):
