@@ -6,7 +6,7 @@ import pytest
 
 from humanflows.panel.hidden_years import LONGEST
 from humanflows.results.interval_cells import CORRIDORS, LAST_YEARS, NEVER, OFFICES, READ_REPORTS, YEARS, Seen
-from humanflows.results.interval_flows import Published, most_movers
+from humanflows.results.interval_flows import FORGOTTEN, Published, most_movers
 
 N, LENGTH = 3, 4
 SIGMA = {CORRIDORS: 2.0, OFFICES: 1.0, YEARS: 0.5, READ_REPORTS: 0.3}
@@ -48,12 +48,33 @@ def published(klass=3, gap=NEVER, **more):
 
 @pytest.mark.parametrize(("klass", "gap", "kind"), [
     (0, 0, READ_REPORTS),                                       # reported in that year
-    (1, LONGEST, YEARS), (1, LONGEST + 1, OFFICES),             # in other years, near or far
+    (1, LONGEST, YEARS), (1, FORGOTTEN, OFFICES),               # in other years, near or far
     (2, NEVER, CORRIDORS), (3, NEVER, OFFICES)])
 def test_each_class_is_asked_of_its_model(klass, gap, kind):
     logs, sigma = published(klass, gap).ends(0)
     assert sigma == pytest.approx(SIGMA[kind]) and (np.diff(logs, axis=1) >= 0).all()
     assert (published(klass, gap).kind(0) == kind).all()
+
+
+def test_a_report_is_forgotten_by_and_by():
+    found = {}
+    for gap in range(LONGEST, FORGOTTEN + 2):
+        asked = published(1, gap)
+        found[gap] = asked.ends(0)
+        assert (asked.around.given[1]["gap"] == (LONGEST if gap < FORGOTTEN else gap)).all()
+    widths = np.array([ends[:, -1] - ends[:, 0] for ends, _ in found.values()])
+    steps = np.diff(widths, axis=0)
+    assert (steps[:-1] >= -1e-9).all() and np.allclose(steps[-1], 0)
+    assert steps.max() < 0.2 * (widths[-1] - widths[0]).max()
+    sigma = np.array([s for _, s in found.values()])
+    assert sigma[0] == pytest.approx(SIGMA[YEARS]) and sigma[-1] == pytest.approx(SIGMA[OFFICES])
+    assert sigma[1] == pytest.approx(SIGMA[YEARS] + (SIGMA[OFFICES] - SIGMA[YEARS]) / (FORGOTTEN - LONGEST))
+
+
+def test_without_hidden_years_nothing_fades():
+    asked = published(1, LONGEST + 1)
+    asked = replace(asked, models={k: v for k, v in asked.models.items() if k != YEARS})
+    assert asked.ends(0)[1] == pytest.approx(SIGMA[OFFICES])
 
 
 @pytest.mark.parametrize(("left", "kind"), [((YEARS,), YEARS), ((), OFFICES)])

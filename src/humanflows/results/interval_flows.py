@@ -2,9 +2,11 @@
 
 Where an office reports the corridor in that year, the interval is that of how far estimates and the reports that they
 read lie apart. Where it does so at most ``LONGEST`` years away, errors are those of held-out years, of which nobody's
-report was seen. Else, with reports longer ago, they are those of held-out offices, and with none those of held-out
-corridors. Where neither office reports anything, the interval reaches over both; in years after the last report of any
-office it reaches over those of the last years as well.
+report was seen. With reports ``FORGOTTEN`` years away or more they are those of held-out offices, and in between the
+interval goes over from the one to the other: no office was hidden for so long, and nothing says that a report is
+forgotten from one year to the next. Without any report they are those of held-out corridors. Where neither office
+reports anything, the interval reaches over both; in years after the last report of any office it reaches over those of
+the last years as well.
 """
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from ..panel.hidden_years import LONGEST
 from .interval_cells import CORRIDORS, LAST_YEARS, OFFICES, READ_REPORTS, YEARS, Seen, Surroundings
 from .interval_material import ENDS
 from .interval_model import FlowIntervals, as_counts, groups_of
+
+FORGOTTEN = 2 * LONGEST     # years to a report after which it tells no more than that of another office
 
 
 def most_movers(residents: np.ndarray, stock: np.ndarray, upper: np.ndarray) -> np.ndarray:
@@ -87,6 +91,12 @@ class Published:
         return np.select([(seen == 0) & (READ_REPORTS in self.models), near, seen == 2],
                          [READ_REPORTS, YEARS, CORRIDORS], OFFICES)
 
+    def fading(self, t: int) -> np.ndarray:
+        """How far intervals of each corridor have gone over from those of held-out years to those of held-out offices:
+        0 up to ``LONGEST`` years from a report, 1 from ``FORGOTTEN`` years on, and where nobody ever reports."""
+        gap = self.saw.gap[(t, *self.pairs)].astype(np.float64)
+        return np.clip((gap - LONGEST) / (FORGOTTEN - LONGEST), 0.0, 1.0)
+
     def ends(self, t: int) -> tuple[np.ndarray, np.ndarray]:
         """Intervals of all corridors in one year.
 
@@ -96,15 +106,38 @@ class Published:
             ``most``.
         sigma : difficulty, the expected absolute log error, (pair,).
         """
-        here, kind = (np.full(len(self.pairs[0]), t), *self.pairs), self.kind(t)
+        kind, fading = self.kind(t), self.fading(t)
+        found, sigma = self._ask(t, kind, np.arange(len(kind)))
+        between = np.flatnonzero((kind == OFFICES) & (fading < 1)) if YEARS in self.models else []
+        if len(between):
+            near, near_sigma = self._ask(t, np.full(len(between), YEARS), between)
+            share = fading[between]
+            found[between] = near + share[:, None] * (found[between] - near)
+            sigma[between] = near_sigma + share * (sigma[between] - near_sigma)
+        here = (t, *self.pairs)
+        logs = np.minimum(as_counts(found), np.log1p(self.most[here])[:, None])
+        middle = np.log1p(self.flow[here].astype(np.float64))[:, None]
+        below = np.asarray(ENDS) < 0.5
+        return np.where(below, np.minimum(logs, middle), np.maximum(logs, middle)), sigma
+
+    def _ask(self, t: int, kind: np.ndarray, which: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Quantiles at ``ENDS`` (pair, end) and sigma (pair,) of some corridors, each by the model of its kind.
+
+        A model of held-out years is asked as of ``LONGEST`` years, where a report is further away: beyond it has seen
+        nothing.
+        """
+        origin, destination = (k[which] for k in self.pairs)
+        here = (np.full(len(which), t), origin, destination)
         read = np.isin(kind, (READ_REPORTS, YEARS))
         seen = {k: getattr(self.saw, k)[here] for k in ("seen", "gap", "gap_office", "gap_meta", "offices")}
         seen |= {k: v[here] for k, v in self.near.items()}
         seen["offices"] = np.where(kind == READ_REPORTS, self.speaking[here], seen["offices"])
+        for k in ("gap", "gap_office"):
+            seen[k] = np.where(kind == YEARS, np.minimum(seen[k], LONGEST), seen[k])
         estimate = self.flow[here]
         features = self.around.features(*here, estimate, np.where(kind == YEARS, 0.0, self.spread[here]), seen)
-        cells = pd.DataFrame({"kind": kind, "seen": seen["seen"], "estimate": estimate, "origin": self.pairs[0],
-                              "destination": self.pairs[1]})
+        cells = pd.DataFrame({"kind": kind, "seen": seen["seen"], "estimate": estimate, "origin": origin,
+                              "destination": destination})
         every = [cells, cells.assign(kind=np.where(seen["seen"] == 3, CORRIDORS, kind))]
         if t > self.last:
             every.append(cells.assign(kind=np.where(read, kind, LAST_YEARS)))
@@ -115,7 +148,4 @@ class Published:
             if own.any():
                 found[own], _, sigma[own] = model.predict(
                     estimate[own], features[own], [{k: v[own] for k, v in g.items()} for g in groupings], ENDS)
-        logs = np.minimum(as_counts(found), np.log1p(self.most[here])[:, None])
-        middle = np.log1p(estimate.astype(np.float64))[:, None]
-        below = np.asarray(ENDS) < 0.5
-        return np.where(below, np.minimum(logs, middle), np.maximum(logs, middle)), sigma
+        return found, sigma
