@@ -256,7 +256,7 @@ def _by_territories(fit: Mapping) -> str:
 
 def _by_years(fit: Mapping) -> str:
     if fit["low"] <= 1 <= fit["high"]:
-        return "in proportion, as it should where years run one after another."
+        return "in proportion, as far as these sizes tell: years run one after another."
     return "more slowly than in proportion." if fit["high"] < 1 else "faster than in proportion."
 
 
