@@ -63,18 +63,18 @@ def count_hits(table: pd.DataFrame) -> str:
 
 
 def count_chance(table: pd.DataFrame) -> str:
-    """How many of the sets that are off by more than was aimed at could be so by chance, in words.
+    """How many of the sets that are off by more than was aimed at chance could explain, in words.
 
-    Reports of a corridor err together. Were they all alike, the share of k corridors would have the standard error
-    sqrt(p (1 - p) / k); with reports that differ it is smaller, so that this counts at most as many as chance explains.
+    Reports of a corridor err together. Were they all alike, and as many of each, the share of k corridors would have
+    the standard error sqrt(p (1 - p) / k). Reports that differ make it smaller, corridors of unequal weight larger.
     """
     missed = table[~table["hit"].astype(bool)]
     if missed.empty:
         return ""
     error = np.sqrt(missed["level"] * (1 - missed["level"]) / missed["clusters"])
     within = int(((missed["coverage_jittered"] - missed["level"]).abs() <= 2 * error).sum())
-    return (f"Of the {len(missed)} that are not, at most {within} could be off by chance, by less than two "
-            "standard errors of the share of as many corridors as the group has, were all reports of a corridor alike.")
+    return (f"Of the {len(missed)} that are not, chance could explain {within}: they are off by less than two standard "
+            "errors of the share of as many corridors as the group has, each counted once.")
 
 
 def _flows(tables: Mapping[str, pd.DataFrame]) -> list[Block]:
