@@ -25,6 +25,11 @@ ROWS = {
                   "value": 1e11, "status": "reported"},
     "reconstruction": {"source": "abel_cohen", "method": "da_pb_closed", "year": 1990, "origin": "IND",
                        "destination": "GBR", "persons": 3e4},
+    "margin": {"source": "eurostat_imm5prv", "quantity": "flow", "side": "immigration", "criterion": "residence",
+               "territory": "DEU", "group": "others", "year": 2015, "persons": 4e5},
+    "period_flow": {"source": "dst_denmark", "reporter": "DNK", "side": "immigration", "criterion": "citizenship",
+                    "flow_type": "movement", "first_year": 2014, "last_year": 2023, "origin": "POL",
+                    "destination": "DNK", "persons": 5e4},
 }
 TABLES = list(ROWS)
 PLACES = {"birthplace", "residence", "origin", "destination", "territory"}
@@ -171,3 +176,8 @@ def test_validation_leaves_the_given_frame_alone():
     before = frame.copy()
     schema.validate(frame, "flow", file="given.csv")
     pd.testing.assert_frame_equal(frame, before)
+
+
+def test_a_period_that_ends_before_it_begins_is_refused():
+    refuse(table("period_flow", last_year=2013), "period_flow", YearRangeError)
+    refuse(table("period_flow", first_year=1900), "period_flow", YearRangeError)

@@ -593,10 +593,14 @@ def sources_part() -> str:
     from .sources.registry import registry
 
     table = registry().set_index("path")
-    rows = [{"name": f"[{source.title}](#source-{name.replace('_', '-')})", "table": f"`{source.table}`",
+    rows = [{"name": f"[{source.title}](#source-{name.replace('_', '-')})", "table": _tables(source),
              "period": _period(source), "files": len(source.files)} for name, source in SOURCES.items()]
     head = markdown_table(rows, {"name": "source", "table": "table", "period": "years", "files": "files"})
     return head + "\n" + "\n".join(_one_source(source, table) for source in SOURCES.values())
+
+
+def _tables(source) -> str:
+    return ", ".join(f"`{t}`" for t in source.tables)
 
 
 def _period(source) -> str:
@@ -607,7 +611,7 @@ def _one_source(source, table: pd.DataFrame) -> str:
     censored = source.censored_below and f"numbers below {source.censored_below:g} are left out by the publisher"
     about = {"What it is": source.definition, "Unit": source.unit, "Coverage": source.coverage, "Censored": censored,
              "Years": _period(source), "Vintage": source.vintage, "Licence": source.licence,
-             "Source": source.citation, "In the code": f"`{source.name}`, table `{source.table}`"}
+             "Source": source.citation, "In the code": f"`{source.name}`, table {_tables(source)}"}
     lines = "\n".join(f"- **{k}:** {_cell(v)}" for k, v in about.items() if v)
     files = [{"path": f"`{p}`", "bytes": f"{int(table.at[p, 'bytes']):,}", "sha256": f"`{table.at[p, 'sha256']}`"}
              for p in source.files]

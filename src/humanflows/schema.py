@@ -1,4 +1,4 @@
-"""The six tidy tables that readers of real sources and the twin's observers both produce, and their checks.
+"""The tidy tables that readers of real sources and the twin's observers both produce, and their checks.
 
 Every table is long, keyed, in persons (or the unit its variable declares), with ISO 3166-1 alpha-3 codes.
 """
@@ -63,11 +63,30 @@ RECONSTRUCTION = pa.DataFrameSchema({
     "origin": _CODE, "destination": _CODE, "persons": _COUNT,
 }, strict=True, ordered=False)
 
+# Totals and remainders that a reporter publishes beside its corridors: what no corridor holds.
+MARGIN = pa.DataFrameSchema({
+    "source": _TEXT,                      # of stocks, with the revision: "undesa_ims_2024"
+    "quantity": _one_of("flow", "stock", "displaced_stock", "displaced_flow"),
+    "side": _one_of("immigration", "emigration", "residence"),   # residence: of those who live there
+    "criterion": _one_of("residence", "citizenship", "birthplace"),
+    "territory": _CODE,                   # the reporter, or where people live
+    "group": _one_of("total", "others", "unknown", "stateless", "own"),   # own: its citizens, or born there
+    "year": _YEAR,
+    "persons": _COUNT,
+}, strict=True, ordered=False)
+
+# Flows reported as one sum over several calendar years.
+PERIOD_FLOW = pa.DataFrameSchema({
+    "source": _TEXT, "reporter": _TEXT, "side": _one_of("immigration", "emigration"),
+    "criterion": _one_of("residence", "citizenship", "birthplace"), "flow_type": _one_of("movement", "transition"),
+    "first_year": _YEAR, "last_year": _YEAR, "origin": _CODE, "destination": _CODE, "persons": _COUNT,
+}, strict=True, ordered=False)
+
 # Source and method, as in a panel, of the five-year flows that we make ourselves from stocks, births and deaths.
 OWN_RECONSTRUCTION = "humanflows|da_pb_closed"
 
 TABLES = {"stock": STOCK, "flow": FLOW, "territory_year": TERRITORY_YEAR, "pair": PAIR, "pair_year": PAIR_YEAR,
-          "reconstruction": RECONSTRUCTION}
+          "reconstruction": RECONSTRUCTION, "margin": MARGIN, "period_flow": PERIOD_FLOW}
 
 # What each `variable` of the last three tables means. `signed` values may be negative.
 VARIABLES: dict[str, dict] = {
@@ -99,6 +118,23 @@ VARIABLES: dict[str, dict] = {
     "displaced_stock": dict(unit="persons", long_name="refugees, asylum seekers and others in need of protection from "
                             "origin in destination, end of year"),
     "displaced_flow": dict(unit="persons", long_name="new refugees and asylum seekers during the year"),
+    # pair_year, indicators: each bounds or follows a move of residence and is none. The origin is the citizenship where
+    # the source says no more; the destination is who issues, grants or counts.
+    "visas_issued": dict(unit="persons", long_name="visas for a long stay issued during the year"),
+    "study_permits": dict(unit="persons", long_name="study permits that became effective during the year"),
+    "work_permits": dict(unit="persons", long_name="work permits that became effective during the year"),
+    "first_permits": dict(unit="persons", long_name="first residence permits granted during the year"),
+    "valid_permits": dict(unit="persons", long_name="residence permits valid on 31 December"),
+    "temporary_protection": dict(unit="persons", long_name="beneficiaries of temporary protection on 31 December"),
+    "asylum_applications": dict(unit="persons", long_name="people who applied for asylum during the year"),
+    "refugees_returned": dict(unit="persons", long_name="refugees who returned from origin to destination, their "
+                              "country, during the year"),
+    "refugees_resettled": dict(unit="persons", long_name="refugees of the origin's citizenship resettled in the "
+                               "destination during the year"),
+    "border_encounters": dict(unit="events", long_name="encounters at the border of the destination during the year"),
+    "transits": dict(unit="events", long_name="irregular arrivals on the way through the destination during the year"),
+    "removals": dict(unit="events", long_name="deportations and assisted returns from origin to destination, the "
+                     "country of citizenship, during the year"),
 }
 
 
@@ -162,7 +198,8 @@ def _check_territories(frame, table, file):
 
 
 def _check_numbers(frame, table, file):
-    for column in frame.columns.intersection(["year", "revision", "persons", "value"]):
+    numbers = ["year", "first_year", "last_year", "revision", "persons", "value"]
+    for column in frame.columns.intersection(numbers):
         number = pd.to_numeric(frame[column], errors="coerce")
         bad = (number.isna() & frame[column].notna()) | number.isin([np.inf, -np.inf])
         if bad.any() or (len(frame) and not pd.api.types.is_numeric_dtype(frame[column])):
@@ -171,11 +208,14 @@ def _check_numbers(frame, table, file):
 
 
 def _check_years(frame, file):
-    if "year" in frame and len(frame):
-        bad = frame["year"].isna() | (frame["year"] < FIRST_YEAR) | (frame["year"] > LAST_YEAR)
+    for column in frame.columns.intersection(["year", "first_year", "last_year"]):
+        bad = frame[column].isna() | (frame[column] < FIRST_YEAR) | (frame[column] > LAST_YEAR)
         if bad.any():
-            raise YearRangeError(file, f"year outside {FIRST_YEAR}–{LAST_YEAR}", "drop or mend the row",
+            raise YearRangeError(file, f"{column} outside {FIRST_YEAR}–{LAST_YEAR}", "drop or mend the row",
                                  key=_first(frame, bad))
+    if "first_year" in frame and (frame["last_year"] < frame["first_year"]).any():
+        raise YearRangeError(file, "a period ends before it begins", "mend the row",
+                             key=_first(frame, frame["last_year"] < frame["first_year"]))
 
 
 def _check_values(frame, file):

@@ -15,6 +15,7 @@ from ..errors import NegativeCountError, SchemaError, SourceFileError
 from ..schema import validate
 from ..territories import check_codes
 from .names import resolve_names
+from .omissions import Omissions
 
 SOURCE_JSON, SOURCE_CSV = "abel_cohen_2023", "abel_cohen_v6"
 METHODS = ("sd_drop_neg", "sd_rev_neg", "mig_rate", "da_min_open", "da_min_closed", "da_pb_closed")
@@ -29,7 +30,8 @@ NAMES: dict[str, str | None] = {
 OUTSIDE_CSV = frozenset({"CLI"})   # Channel Islands
 
 
-def read_abel_cohen(json_paths: Iterable[Path] = (), v6_path: Path | None = None) -> pd.DataFrame:
+def read_abel_cohen(json_paths: Iterable[Path] = (), v6_path: Path | None = None, *,
+                    omitted: Omissions | None = None) -> pd.DataFrame:
     """Five-year flows of all methods and both vintages; pairs estimated as zero are not stored.
 
     Parameters

@@ -7,9 +7,8 @@ import ast
 import importlib
 import multiprocessing
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -17,204 +16,18 @@ from pathlib import Path
 import pandas as pd
 
 from .. import paths
-from ..artifacts import atomic, digest, read_manifest, sha256, write_manifest
-from ..errors import InputError, SchemaError
+from ..artifacts import atomic, digest, manifest_path, read_manifest, sha256, write_manifest
+from ..errors import ArtifactError, InputError, SchemaError
 from ..schema import TABLES, validate
 from .corrections import apply_corrections, read_corrections
+from .entries import ENTRIES
 from .fetch import fetch_all
+from .omissions import Omissions
 from .registry import about as registered
-from .registry import files as registered_files
+from .source import Files, Source
 
 PACKAGE = Path(__file__).resolve().parents[1]
-Files = dict[str, Path]  # registry path → local path
-
-
-@dataclass(frozen=True)
-class Source:
-    """One source: what it is, and how it is read."""
-
-    name: str
-    title: str
-    publisher: str
-    prefixes: tuple[str, ...]     # registry groups, folders or paths
-    table: str                    # of ``schema.TABLES``
-    reader: str                   # module:function, imported only when a file is to be read
-    arguments: Callable[[Files], tuple]   # positional arguments of the reader
-    licence: str
-    definition: str
-    unit: str
-    vintage: str
-    first_year: int | None        # None: does not vary over time
-    last_year: int | None
-    coverage: str
-    citation: str
-    censored_below: float | None = None   # smaller numbers are left out by the publisher: absence is a small number
-    data_files: tuple[str, ...] = ()      # of data/, that the reader also depends on
-    cost: int = 1                 # rough seconds of a cold read, to begin with the longest
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Registry paths of all files."""
-        return tuple(sorted({f for p in self.prefixes for f in registered_files(p)}))
-
-    @property
-    def years(self) -> str:
-        """Years covered, in words."""
-        return "constant" if self.first_year is None else f"{self.first_year}–{self.last_year}"
-
-    def as_dict(self) -> dict:
-        """What a reader of the book needs to know, without the machinery."""
-        machinery = {"arguments", "reader", "cost", "data_files", "prefixes"}
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in machinery} | {"files": self.files}
-
-
-def _all(files: Files) -> tuple:
-    return ([files[k] for k in sorted(files)],)
-
-
-def _by_name(files: Files) -> tuple:
-    return ({Path(k).name: v for k, v in files.items()},)
-
-
-def _in_order(*names: str) -> Callable[[Files], tuple]:
-    return lambda files: tuple(next(v for k, v in files.items() if k.endswith(n)) for n in names)
-
-
-def _abel_cohen(files: Files) -> tuple:
-    return ([v for k, v in sorted(files.items()) if k.endswith(".json")],
-            next(v for k, v in files.items() if k.endswith(".csv")))
-
-
-_UN = "United Nations, Department of Economic and Social Affairs, Population Division"
-_INPUTS = "gaskin_abel/inputs/"
-_HARMONISED = "Harmonised by Gaskin & Abel (2026), https://github.com/ThGaskin/Migration_flows."
-
-SOURCES: dict[str, Source] = {s.name: s for s in (
-    Source("undesa_ims", "International Migrant Stock, 2020 and 2024 revisions", "UN DESA, Population Division",
-           ("undesa_ims",), "stock", "undesa_ims:read_undesa_ims", _all, "CC BY 3.0 IGO",
-           "People living in a territory on 1 July who were born in another (foreign-born) or, where the office counts "
-           "so, who hold another citizenship; both sexes. Imputed where the territory has no data of its own.",
-           "persons", "2020 and 2024 revisions", 1990, 2024,
-           "All territories of residence; pairs that the offices name. An absent pair is unknown, and the residual "
-           "“others” (about 7% of all migrants in 2024) is not spread over birthplaces.",
-           f"{_UN} (2024). International Migrant Stock 2024; and (2020). International Migrant Stock 2020. Tidy copy: "
-           "IOM Global Data Institute, R package gdidata.", cost=6),
-    Source("wpp", "World Population Prospects 2024", "UN DESA, Population Division",
-           ("wpp2024", "wdi"), "territory_year", "wpp:read_wpp", _by_name, "CC BY 3.0 IGO; WDI extract CC BY 4.0",
-           "Births, deaths, net migration and population change during the calendar year; population on 1 January and "
-           "on 1 July; life expectancy at birth. Estimates up to 2023, medium projection after.",
-           "persons; life expectancy in years", "2024 revision", 1980, 2025,
-           "All 231 territories, every year.",
-           f"{_UN} (2024). World Population Prospects 2024, annual tables of the R package wpp2024; mid-year "
-           "population from World Development Indicators, R package gdidata.", cost=3),
-    Source("unhcr", "Refugee Data Finder", "UNHCR", ("unhcr/population.rda", "unhcr/flows.rda"), "pair_year",
-           "unhcr:read_unhcr", _in_order("population.rda", "flows.rda"), "CC BY 4.0",
-           "Refugees (and people in a refugee-like situation), asylum seekers and other people in need of "
-           "international protection, by territory of origin and of asylum: on 31 December, and new in the year.",
-           "persons", "December 2025 (refugees v2025.12.1)", 1989, 2024,
-           "World; asylum seekers since 1993, other people in need of protection since 2018. Unknown origins and the "
-           "stateless are left out; Palestine refugees under UNRWA's mandate are not in it.",
-           "UNHCR (2025). Refugee Data Finder. R package refugees, version 2025.12.1.", cost=9),
-    Source("conflict", "Deaths in armed conflict", "Uppsala Conflict Data Program", (f"{_INPUTS}UCDP_data.nc",),
-           "territory_year", "conflict:read_conflict", _in_order("UCDP_data.nc"), "CC BY 4.0 (UCDP)",
-           "Deaths in organised violence during the year, best estimate, by territory where they happened.",
-           "persons", "1990–2023", 1990, 2023, "All 231 territories; no event recorded counts as 0.",
-           f"Uppsala Conflict Data Program, Georeferenced Event Dataset. {_HARMONISED}"),
-    Source("gdp", "Gross domestic product", "World Bank, UNCTAD, IMF, Maddison Project", (f"{_INPUTS}GDP_data.nc",),
-           "territory_year", "gdp:read_gdp", _in_order("GDP_data.nc"), "facts from the named sources (CC BY 4.0)",
-           "GDP per head and in total at 2015 prices in US$, and annual growth of GDP.",
-           "2015 US$ (per person); percent", "1960–2023", 1985, 2023,
-           "Per head and growth complete from 1990; the total is missing for small territories.",
-           f"World Bank, UNCTAD, IMF, Maddison Project. {_HARMONISED}"),
-    Source("gravity", "Distance, language, religion, colonial ties and borders",
-           "CEPII; USITC; Correlates of War", (f"{_INPUTS}dist.nc", f"{_INPUTS}lang.nc", f"{_INPUTS}relig.nc",
-                                               f"{_INPUTS}col.nc", "cepii_geodist/dist_cepii.rda"),
-           "pair", "gravity:read_gravity", _by_name, "Etalab 2.0 (CEPII); facts from the named sources",
-           "Population-weighted harmonic distance; index of common spoken language; religious similarity; whether the "
-           "origin was ever a colony of the destination; common land border of today's territories.",
-           "km; indices; 0 or 1", "CEPII GeoDist 2011; DICL; COW", None, None,
-           "All ordered pairs. Borders of Serbia, Montenegro, South Sudan, Liechtenstein and Monaco, which CEPII "
-           "lacks, are set in the reader.",
-           "Mayer & Zignago (2011), GeoDist; Gurevich et al. (2021), Domestic and International Common Language "
-           f"database; Maoz & Henderson (2013), World Religion Project. {_HARMONISED}", cost=4),
-    Source("eu", "Membership of the European Union", "CEPII", (f"{_INPUTS}eu.nc",), "territory_year", "eu:read_eu",
-           _in_order("eu.nc"), "facts", "1 in every year in which the state was a member, from the year of accession.",
-           "0 or 1", "1990–2023; 2024 carried forward", 1990, 2024, "All 231 territories.",
-           f"CEPII, Gravity database. {_HARMONISED}"),
-    Source("vdem", "Indices of democracy", "V-Dem Institute, University of Gothenburg", ("extras/vdem_simple.rda",),
-           "territory_year", "vdem:read_vdem", _in_order("vdem_simple.rda"), "V-Dem terms, with attribution",
-           "Electoral democracy (free and fair elections, suffrage, freedom of association and of expression) and "
-           "liberal democracy (that, and personal liberties, courts and parliaments that bind the government), as "
-           "experts judge them; central estimates for the year. No index of repression alone is in this extract.",
-           "index, 0 to 1", "V-Dem 1789–2024", 1985, 2024,
-           "175 territories; most dependencies and many small states are not judged; Palestine is the West Bank. "
-           "Successor states take the index of the state that governed them before their own begins.",
-           "Coppedge et al. (2025). V-Dem Country-Year Dataset. Varieties of Democracy Project. R package "
-           "democracyData.", cost=2),
-    Source("visa", "Visa requirements, Passport Index", "Passport Index; Ilya Ilyankou",
-           ("extras/passport-index-tidy-iso3.csv",), "pair", "visa:read_visa",
-           _in_order("passport-index-tidy-iso3.csv"), "MIT",
-           "What a visitor with the passport of the origin needs at the destination, as a rank: 1 visa free without a "
-           "stated limit (freedom of movement among them), 0.75 visa free for a number of days or with an electronic "
-           "authorisation, 0.5 visa on arrival or online, 0.25 visa required beforehand, 0 no admission.",
-           "rank, 0 to 1", "January 2025", None, None,
-           "197 territories with a passport of their own. One snapshot of January 2025, used for every year: it knows "
-           "of agreements and of conflicts that earlier years could not.",
-           "Ilyankou (2025). Passport Index Dataset, https://github.com/ilyankou/passport-index-dataset; after "
-           "https://www.passportindex.org."),
-    Source("national_net_migration", "Net migration, national statistics", "national statistical offices",
-           (f"{_INPUTS}National_statistics.nc",), "territory_year",
-           "national_net_migration:read_national_net_migration", _in_order("National_statistics.nc"),
-           "facts from the named offices",
-           "Immigration less emigration during the year as the office publishes it; who counts as a migrant differs "
-           "between offices.", "persons", "1961–2024", 1985, 2024, "30 territories, with gaps.", _HARMONISED),
-    Source("trade", "Bilateral trade in goods", "CEPII (BACI); Correlates of War",
-           ("trade/DatiProcessati.mat", "trade/trade_cepii.csv", "trade/country_labels.csv", "trade/cow_trade_ddy.rds"),
-           "pair_year", "trade:read_trade", _all,
-           "Etalab 2.0 (CEPII); free with citation (COW)",
-           "Value of goods exported from origin to destination during the year; years without a matrix are bridged or "
-           "cast back and flagged so.", "current US$", "BACI 2000–2020 and 2023; COW 4.0", 1990, 2024,
-           "About 220 territories.",
-           "Gaulier & Zignago (2010), BACI, CEPII; Barbieri, Keshk & Pollins (2009), Correlates of War trade 4.0.",
-           data_files=("baci_order.csv",), cost=8),
-    Source("undesa_imfsc", "International Migration Flows to and from Selected Countries",
-           "UN DESA, Population Division", ("undesa_imfsc_2015",), "flow", "undesa_imfsc:read_undesa_imfsc", _all,
-           "(c) United Nations",
-           "Immigrants and emigrants during the year as each office counts them, by previous or next residence, by "
-           "citizenship, or by place of birth; both sexes.", "persons", "2015 revision", 1980, 2013,
-           "45 reporting countries; Canada by citizenship only, the USA immigrants by place of birth only.",
-           f"{_UN} (2015). International Migration Flows to and from Selected Countries: The 2015 Revision.", cost=16),
-    Source("statsnz", "Permanent and long-term migration, New Zealand", "Stats NZ", ("statsnz",), "flow",
-           "statsnz:read_statsnz", _all, "CC BY 4.0",
-           "Arrivals and departures of people who declare to stay, or to stay away, for a year or more, by country of "
-           "last or next permanent residence.", "persons", "Infoshare ITM331901, 2016-08-16", 1979, 2015,
-           "One reporter, New Zealand; whole years only.", "Stats NZ (2016). Infoshare, table ITM331901.", cost=4),
-    Source("oecd", "International Migration Database", "OECD", ("oecd_mig",), "flow", "oecd:read_oecd",
-           _in_order("Backup.RData"), "OECD terms and conditions",
-           "Inflows and outflows of foreign population by citizenship, both sexes. Citizenship is not previous "
-           "residence.",
-           "persons", "download of 2018-09-16", 2000, 2016, "OECD members as reporters.",
-           "OECD (2018). International Migration Database.", cost=18),
-    Source("eurostat", "Migration flows between EU member states", "Eurostat", ("eurostat_migmod",), "flow",
-           "eurostat:read_eurostat", _in_order("mig_data.rda"), "Eurostat reuse with attribution",
-           "Immigration and emigration between member states, both reporters of each corridor, both sexes.",
-           "persons", "2010–2019", 2010, 2019, "EU-27; an unreported number is absent.",
-           "Eurostat, migr_imm5prv and migr_emi3nxt. R package MigMod."),
-    Source("meta", "International migration flows from Facebook users", "Meta; Chi et al.", ("meta",), "flow",
-           "meta:read_meta", _all, "CC BY 4.0",
-           "People who changed their predicted country of residence for a year or more, weighted to the population.",
-           "persons", "2019–2022", 2019, 2022,
-           "181 countries; pairs under 50 people are left out, so an absent pair is a small number.",
-           "Chi, Abel, Johnston, Giraudy & Bailey (2025). Measuring global migration flows using online data. "
-           "PNAS 122.",
-           censored_below=50.0),
-    Source("abel_cohen", "Bilateral international migration flow estimates, six methods", "Abel & Cohen",
-           ("abel_cohen",), "reconstruction", "abel_cohen:read_abel_cohen", _abel_cohen, "CC BY 4.0",
-           "Five-year flows estimated from the differences of UN DESA stocks, mid-year to mid-year, by six methods.",
-           "persons", "2023-04-28; version 6", 1990, 2015, "About 200 territories.",
-           "Abel & Cohen (2019). Bilateral international migration flow estimates for 200 countries. Scientific Data "
-           "6, 82; updated 2023.", cost=5),
-)}
+SOURCES: dict[str, Source] = {s.name: s for s in ENTRIES}
 
 
 def about_sources(names: Iterable[str] | None = None) -> dict[str, dict]:
@@ -243,15 +56,15 @@ def load_source(name: str, *, folder: Path | None = None, corrections: Path | No
         For a file that is missing, damaged or holds what it must not; tables kept earlier stay as they were.
     """
     source = _source(name)
-    target, inputs = _target(source, folder), _inputs(source, corrections, fetch_options)
-    if _is_fresh(target, inputs):
-        return {source.table: pd.read_parquet(target)}
-    return {source.table: _read_and_keep(source, target, inputs, corrections, fetch_options)}
+    targets, inputs = _targets(source, folder), _inputs(source, corrections, fetch_options)
+    if not _is_fresh(targets, inputs):
+        _read_and_keep(source, targets, inputs, corrections, fetch_options)
+    return {table: pd.read_parquet(file) for table, file in targets.items()}
 
 
 def load_all(names: Iterable[str] | None = None, *, workers: int = 2, folder: Path | None = None,
              quiet: bool = False, corrections: Path | None = None, **fetch_options) -> dict[str, pd.DataFrame]:
-    """Tables of all sources (or of those named), joined by table; prints a line per source.
+    """Tables of all sources (or of those named), joined by table; prints a line per source: what was read, what not.
 
     Parameters
     ----------
@@ -270,7 +83,7 @@ def load_all(names: Iterable[str] | None = None, *, workers: int = 2, folder: Pa
         Of the first source that cannot be read.
     """
     chosen = [_source(name) for name in names or SOURCES]
-    targets = {s.name: _target(s, folder) for s in chosen}
+    targets = {s.name: _targets(s, folder) for s in chosen}
     inputs = {s.name: _inputs(s, corrections, fetch_options) for s in chosen}
     stale = sorted((s for s in chosen if not _is_fresh(targets[s.name], inputs[s.name])), key=lambda s: -s.cost)
     fetch_all([f for s in stale for f in s.files], **fetch_options)  # downloads and their bars in this process
@@ -278,14 +91,46 @@ def load_all(names: Iterable[str] | None = None, *, workers: int = 2, folder: Pa
     seconds = dict(zip((s.name for s in stale), _run(jobs, workers), strict=True))
     frames: dict[str, list[pd.DataFrame]] = {}
     for source in chosen:
-        start = time.perf_counter()
-        frame = pd.read_parquet(targets[source.name])
-        frames.setdefault(source.table, []).append(frame)
+        start, rows = time.perf_counter(), 0
+        for table, file in targets[source.name].items():
+            frame = pd.read_parquet(file)
+            rows += len(frame)
+            frames.setdefault(table, []).append(frame)
         if not quiet:
             taken = seconds.get(source.name, time.perf_counter() - start)
             how = "read" if source.name in seconds else "cached"
-            print(f"{source.name:<24}{len(frame):>10,} rows {taken:6.1f} s  {how}", flush=True)
+            left = _omitted(targets[source.name])
+            print(f"{source.name:<24}{rows:>10,} rows {taken:6.1f} s  {how:<6}  left out {left['rows'].sum():>9,.0f} "
+                  f"rows, {left['persons'].sum():>14,.0f} persons", flush=True)
     return {table: pd.concat(frames[table], ignore_index=True) for table in TABLES if table in frames}
+
+
+def omissions(names: Iterable[str] | None = None, *, folder: Path | None = None) -> pd.DataFrame:
+    """What the readers of sources that have been loaded left out.
+
+    Parameters
+    ----------
+    names : default every source.
+    folder : where their tables are kept; default ``_build/tables``.
+
+    Returns
+    -------
+    Columns ``source, reason, year, rows, persons``; year 0 where the rows speak of none.
+
+    Raises
+    ------
+    ArtifactError
+        For a source that has not been loaded.
+    """
+    parts = [_omitted(_targets(_source(n), folder)).assign(source=n) for n in names or SOURCES]
+    return pd.concat(parts, ignore_index=True)[["source", "reason", "year", "rows", "persons"]]
+
+
+def _omitted(targets: dict[str, Path]) -> pd.DataFrame:
+    made = read_manifest(_manifest_of(targets))
+    if not made:
+        raise ArtifactError(_manifest_of(targets), "these tables have not been read", "run humanflows harmonise first")
+    return pd.DataFrame(made["omitted"], columns=["reason", "year", "rows", "persons"])
 
 
 def _run(jobs: list[tuple], workers: int) -> list[float]:
@@ -297,9 +142,9 @@ def _run(jobs: list[tuple], workers: int) -> list[float]:
         return [f.result() for f in [pool.submit(_job, *job) for job in jobs]]
 
 
-def _job(name: str, target: Path, inputs: dict, corrections: Path | None, fetch_options: dict) -> float:
+def _job(name: str, targets: dict[str, Path], inputs: dict, corrections: Path | None, fetch_options: dict) -> float:
     start = time.perf_counter()
-    _read_and_keep(_source(name), target, inputs, corrections, fetch_options)
+    _read_and_keep(_source(name), targets, inputs, corrections, fetch_options)
     return time.perf_counter() - start
 
 
@@ -309,8 +154,15 @@ def _source(name: str) -> Source:
     return SOURCES[name]
 
 
-def _target(source: Source, folder: Path | None) -> Path:
-    return Path(folder or paths.BUILD / "tables") / source.name / f"{source.table}.parquet"
+def _targets(source: Source, folder: Path | None) -> dict[str, Path]:
+    """Where each table of a source is kept."""
+    base = Path(folder or paths.BUILD / "tables") / source.name
+    return {table: base / f"{table}.parquet" for table in source.tables}
+
+
+def _manifest_of(targets: dict[str, Path]) -> Path:
+    """The artifact beside which the one manifest of a source's tables lies: its first table."""
+    return next(iter(targets.values()))
 
 
 def _inputs(source: Source, corrections: Path | None, fetch_options: dict) -> dict:
@@ -358,45 +210,64 @@ def _imports(file: Path, changed: int) -> tuple[Path, ...]:
     return tuple(found)
 
 
-def _is_fresh(target: Path, inputs: dict) -> bool:
-    """True when the kept table was made from these inputs and its bytes are those that were written."""
+def _is_fresh(targets: dict[str, Path], inputs: dict) -> bool:
+    """True when the kept tables were made from these inputs and their bytes are those that were written."""
     try:
-        manifest = read_manifest(target)
+        made = read_manifest(_manifest_of(targets))
     except ValueError:  # a manifest cut short is as good as none
         return False
-    return (bool(manifest) and target.is_file() and manifest.get("inputs_digest") == digest(inputs)
-            and manifest.get("sha256") == sha256(target))
+    return (bool(made) and made.get("inputs_digest") == digest(inputs) and "omitted" in made
+            and all(f.is_file() and made.get("tables", {}).get(t) == sha256(f) for t, f in targets.items()))
 
 
-def _read_and_keep(source: Source, target: Path, inputs: dict, corrections, fetch_options: dict) -> pd.DataFrame:
-    start = time.perf_counter()
-    read = read_source(source, fetch_all(source.files, **fetch_options))
-    frame = apply_corrections(read, source.name, corrections, table=source.table)
-    if frame is not read:
-        frame = validate(frame, source.table, file=corrections or paths.CORRECTIONS)
-    with atomic(target) as temporary:
-        frame.to_parquet(temporary, index=False, compression="zstd")
-    write_manifest(target, made_by="humanflows.sources.catalogue", inputs=inputs,
-                   seconds=round(time.perf_counter() - start, 2), source=source.name, rows=len(frame))
-    return frame
+def _read_and_keep(source: Source, targets: dict[str, Path], inputs: dict, corrections, fetch_options: dict) -> None:
+    start, omitted = time.perf_counter(), Omissions()
+    frames = read_source(source, fetch_all(source.files, **fetch_options), omitted)
+    for table, read in frames.items():
+        frame = apply_corrections(read, source.name, corrections, table=table)
+        frames[table] = frame if frame is read else validate(frame, table, file=corrections or paths.CORRECTIONS)
+    # The manifest goes first and comes last: a run cut off in between leaves tables that count as unread.
+    manifest_path(_manifest_of(targets)).unlink(missing_ok=True)
+    for table, file in targets.items():
+        with atomic(file) as temporary:
+            frames[table].to_parquet(temporary, index=False, compression="zstd")
+    write_manifest(_manifest_of(targets), made_by="humanflows.sources.catalogue", inputs=inputs,
+                   seconds=round(time.perf_counter() - start, 2), source=source.name,
+                   rows={t: len(f) for t, f in frames.items()}, tables={t: sha256(f) for t, f in targets.items()},
+                   omitted=omitted.table().to_dict("records"))
 
 
-def read_source(source: Source, files: Files) -> pd.DataFrame:
+def read_source(source: Source, files: Files, omitted: Omissions | None = None) -> dict[str, pd.DataFrame]:
     """Run a source's reader on local files, without cache or corrections.
+
+    Parameters
+    ----------
+    source : of the catalogue.
+    files : local path of each of its files, by registry path.
+    omitted : collects what the reader leaves out.
+
+    Returns
+    -------
+    The frame by the name of its table.
 
     Raises
     ------
     SchemaError
-        When the reader names another source than the catalogue does.
+        When the reader gives other tables, or names another source, than the catalogue does.
     """
     module, function = source.reader.split(":")
     reader = getattr(importlib.import_module(f"{__package__}.{module}"), function)
-    frame = reader(*source.arguments(files))
-    named = sorted(n for n in frame["source"].unique() if n != source.name and not n.startswith(f"{source.name}_"))
-    if named:
-        raise SchemaError(source.name, f"reader names the source {named}",
-                          f"name it {source.name!r}, or {source.name}_<vintage> where it holds several")
-    return frame
+    read = reader(*source.arguments(files), omitted=Omissions() if omitted is None else omitted)
+    frames = read if isinstance(read, dict) else {source.tables[0]: read}
+    if set(frames) != set(source.tables):
+        raise SchemaError(source.name, f"reader gives the tables {sorted(frames)} instead of {sorted(source.tables)}",
+                          "name the tables in the catalogue as the reader gives them")
+    for frame in frames.values():
+        named = sorted(n for n in frame["source"].unique() if n != source.name and not n.startswith(f"{source.name}_"))
+        if named:
+            raise SchemaError(source.name, f"reader names the source {named}",
+                              f"name it {source.name!r}, or {source.name}_<vintage> where it holds several")
+    return frames
 
 
 def inputs_digest(name: str) -> str:

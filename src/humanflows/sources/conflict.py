@@ -4,9 +4,10 @@ from pathlib import Path
 import pandas as pd
 
 from .netcdf_io import read_series
+from .omissions import Omissions
 
 
-def read_conflict(path: Path) -> pd.DataFrame:
+def read_conflict(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     """Table ``territory_year`` with ``conflict_deaths``, persons; UCDP's best estimates, status ``estimated``.
 
     Raises

@@ -6,11 +6,12 @@ import pandas as pd
 
 from ..errors import SourceFileError
 from .netcdf_io import read_series
+from .omissions import Omissions
 
 LAST_YEAR = 2023  # of the file; no state joined or left in 2024
 
 
-def read_eu(path: Path) -> pd.DataFrame:
+def read_eu(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     """Table ``territory_year`` with ``eu_member``, 1 or 0; 2024 carried forward and flagged so.
 
     Raises

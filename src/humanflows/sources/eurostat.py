@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..errors import SchemaError
 from ..schema import validate
+from .omissions import Omissions
 from .rdata_io import read_frame
 
 SOURCE = "eurostat"
@@ -17,7 +18,7 @@ COLUMNS = ["SEX", "Year", "Sending_iso3", "Receiving_iso3", "Immi", "Emig"]
 SIDES = {"Immi": ("immigration", "Receiving_iso3"), "Emig": ("emigration", "Sending_iso3")}
 
 
-def read_eurostat(path: Path) -> pd.DataFrame:
+def read_eurostat(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     """Immigration and emigration by country of previous and next residence, both sexes.
 
     Parameters

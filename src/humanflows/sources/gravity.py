@@ -9,6 +9,7 @@ from ..errors import SourceFileError
 from ..schema import validate
 from ..territories import check_codes, codes
 from .netcdf_io import read_pairs
+from .omissions import Omissions
 from .rdata_io import read_frame
 
 FILES = {"dist.nc": ("distw_harmonic", "distance"), "lang.nc": ("csl", "common_language"),
@@ -25,7 +26,7 @@ BORDERS = {"SRB": ("BGR", "BIH", "HRV", "HUN", "MKD", "MNE", "ROU"), "MNE": ("AL
 CEDED = (("SDN", "COD"), ("SDN", "KEN"), ("SDN", "UGA"))
 
 
-def read_gravity(paths: Mapping[str, Path]) -> pd.DataFrame:
+def read_gravity(paths: Mapping[str, Path], *, omitted: Omissions | None = None) -> pd.DataFrame:
     """The five pair variables for all 53,130 ordered pairs.
 
     Parameters

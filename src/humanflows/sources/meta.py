@@ -14,6 +14,7 @@ import pandas as pd
 from ..errors import SourceFileError, UnknownTerritoryError
 from ..schema import validate
 from ..territories import from_iso2
+from .omissions import Omissions
 
 SOURCE = "meta"
 REPORTER = "META"  # no office reports these numbers
@@ -22,7 +23,7 @@ OUTSIDE = frozenset({"XK"})  # Kosovo
 _NAME = re.compile(r"flows_(\d{4})_(\d{4})\.json$")
 
 
-def read_meta(paths: Iterable[Path]) -> pd.DataFrame:
+def read_meta(paths: Iterable[Path], *, omitted: Omissions | None = None) -> pd.DataFrame:
     """Flows between countries of every file.
 
     Parameters

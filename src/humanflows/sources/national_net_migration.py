@@ -4,9 +4,10 @@ from pathlib import Path
 import pandas as pd
 
 from .netcdf_io import read_series
+from .omissions import Omissions
 
 
-def read_national_net_migration(path: Path) -> pd.DataFrame:
+def read_national_net_migration(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     """Table ``territory_year`` with ``net_migration_national``, persons, signed; years that are published, from 1985.
 
     Raises

@@ -16,6 +16,7 @@ from ..errors import DuplicateKeyError, NegativeCountError, SchemaError
 from ..schema import validate
 from ..territories import check_codes
 from .names import precedes_partner
+from .omissions import Omissions
 from .rdata_io import read_frame
 
 SOURCE = "oecd"
@@ -32,7 +33,7 @@ BY_BIRTHPLACE = frozenset({"USA"})
 NET_OF_CORRECTIONS = frozenset({("NLD", "emigration")})
 
 
-def read_oecd(path: Path) -> pd.DataFrame:
+def read_oecd(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     """Inflows and outflows of foreigners by nationality, both sexes.
 
     Parameters

@@ -17,6 +17,7 @@ import pandas as pd
 from ..errors import DuplicateKeyError, NegativeCountError, SchemaError, SourceFileError
 from ..schema import validate
 from .names import precedes_partner, resolve_names
+from .omissions import Omissions
 
 SOURCE = "statsnz"
 REPORTER = "NZL"
@@ -43,7 +44,7 @@ NAMES: dict[str, str | None] = {
 }
 
 
-def read_statsnz(paths: Iterable[Path]) -> pd.DataFrame:
+def read_statsnz(paths: Iterable[Path], *, omitted: Omissions | None = None) -> pd.DataFrame:
     """Arrivals in and departures from New Zealand by country of last and next residence, all citizenships.
 
     Parameters

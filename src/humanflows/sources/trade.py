@@ -32,6 +32,7 @@ from .. import paths as folders
 from ..errors import NegativeCountError, SchemaError, SourceFileError, UnknownTerritoryError
 from ..schema import validate
 from ..territories import check_codes, codes
+from .omissions import Omissions
 from .rdata_io import read_rds
 
 SOURCE = "trade"
@@ -55,7 +56,7 @@ COW_CODES: dict[int, str | None] = {
 COW_SINCE = {365: 1992}
 
 
-def read_trade(paths: Iterable[Path]) -> pd.DataFrame:
+def read_trade(paths: Iterable[Path], *, omitted: Omissions | None = None) -> pd.DataFrame:
     """Goods exported from origin to destination.
 
     Parameters

@@ -28,6 +28,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 from ..errors import NegativeCountError, SchemaError, SourceFileError, UnknownTerritoryError
 from ..schema import validate
 from .names import precedes_partner, resolve_names
+from .omissions import Omissions
 
 SOURCE = "undesa_imfsc"
 HEADER_ROW = 21  # 1-based, as a spreadsheet counts
@@ -48,7 +49,7 @@ NAMES: dict[str, str | None] = {
 }
 
 
-def read_undesa_imfsc(paths: Iterable[Path]) -> pd.DataFrame:
+def read_undesa_imfsc(paths: Iterable[Path], *, omitted: Omissions | None = None) -> pd.DataFrame:
     """All reporters' immigration and emigration by partner, both sexes.
 
     Parameters

@@ -13,6 +13,7 @@ import pandas as pd
 from ..errors import DuplicateKeyError, NegativeCountError, SourceFileError, UnknownTerritoryError
 from ..schema import validate
 from ..territories import check_codes
+from .omissions import Omissions
 from .rdata_io import read_frame
 
 # Residual "others", the Channel Islands as one, and the Holy See: in the source, not among the 231.
@@ -21,7 +22,7 @@ OBJECTS = {2020: "undesa_stocks_2020", 2024: "undesa_stocks"}
 _COLUMNS = ["geo", "t", "from", "sex", "n", "type_b", "type_c", "type_r", "type_i"]
 
 
-def read_undesa_ims(paths: Iterable[Path]) -> pd.DataFrame:
+def read_undesa_ims(paths: Iterable[Path], *, omitted: Omissions | None = None) -> pd.DataFrame:
     """Stocks of one or more revisions, both sexes together.
 
     Parameters

@@ -7,6 +7,7 @@ import pandas as pd
 from ..errors import NegativeCountError
 from ..schema import validate
 from ..territories import check_codes
+from .omissions import Omissions
 from .rdata_io import read_frame
 
 FIRST_YEAR, LAST_YEAR = 1989, 2024  # the package also holds the first half of 2025
@@ -15,7 +16,7 @@ OUTSIDE = frozenset({"UNK", "UKN", "XXA", "STA", "TIB", "VAT", "MAF"})
 PARTS = ["refugees", "asylum_seekers", "oip"]
 
 
-def read_unhcr(population: Path, flows: Path) -> pd.DataFrame:
+def read_unhcr(population: Path, flows: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     """Displaced people by territory of origin and of asylum, 1989–2024.
 
     Parameters

@@ -6,6 +6,7 @@ import pandas as pd
 from ..errors import SourceFileError
 from ..schema import validate
 from ..territories import check_codes
+from .omissions import Omissions
 from .rdata_io import read_frame
 
 FIRST_YEAR = 1985  # five years before the first flow, as for the gross domestic product
@@ -29,7 +30,7 @@ GOVERNED_BY = {
 }
 
 
-def read_vdem(path: Path) -> pd.DataFrame:
+def read_vdem(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     """Electoral and liberal democracy by territory and year, 1985–2024.
 
     Parameters

@@ -6,6 +6,7 @@ import pandas as pd
 from ..errors import SourceFileError
 from ..schema import validate
 from ..territories import check_codes
+from .omissions import Omissions
 
 COLUMNS = ["Passport", "Destination", "Requirement"]
 OUTSIDE = frozenset({"XKX", "VAT"})  # Kosovo, Holy See
@@ -18,7 +19,7 @@ LONGEST = 366      # days; more would be a permit to stay, and no such entry exi
 HOME = "-1"        # passport and destination are the same
 
 
-def read_visa(path: Path) -> pd.DataFrame:
+def read_visa(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     """Ease of entry for visitors, by passport and destination, in January 2025.
 
     Parameters

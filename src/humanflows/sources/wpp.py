@@ -11,6 +11,7 @@ import pandas as pd
 from ..errors import DuplicateKeyError, SourceFileError, UnknownTerritoryError
 from ..schema import validate
 from ..territories import codes, from_m49
+from .omissions import Omissions
 from .rdata_io import read_frame
 
 FIRST_YEAR, LAST_YEAR, LAST_ESTIMATE = 1980, 2025, 2023
@@ -23,7 +24,7 @@ FILES = ("e01dt.rda", "e0proj1dt.rda", "mig1dt.rda", "migproj1dt.rda", "misc1dt.
 _THOUSAND = 1000.0
 
 
-def read_wpp(paths: Mapping[str, Path]) -> pd.DataFrame:
+def read_wpp(paths: Mapping[str, Path], *, omitted: Omissions | None = None) -> pd.DataFrame:
     """Demographic series of the 231 territories, 1980–2025.
 
     Parameters

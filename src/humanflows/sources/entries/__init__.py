@@ -1,0 +1,4 @@
+"""What the catalogue says of each source, by topic; the order is that of the book."""
+from . import covariates, displacement, flows, population, reconstructions
+
+ENTRIES = (*population.ENTRIES, *flows.ENTRIES, *displacement.ENTRIES, *reconstructions.ENTRIES, *covariates.ENTRIES)
