@@ -225,14 +225,22 @@ def test_absent_trade_of_a_backcast_year_is_missing(panel):
     assert STATUS[int(panel.trade_status.sel(year=1993, origin="CHE", destination="BEL"))] == "missing"
 
 
-def test_absent_displaced_are_zero(panel):
-    for variable, value in (("displaced_stock", 6.0), ("displaced_flow", 5.0)):
-        shown = panel[variable]
-        assert float(shown.sel(year=1995, origin="AUT", destination="BEL")) == value
-        assert float(shown.sum()) == value                                # all else zero, none missing
-        assert not np.isnan(shown).any()
+def test_a_pair_of_displaced_people_that_is_listed_no_more_is_no_zero(panel):
+    shown = panel.displaced_stock.sel(origin="AUT", destination="BEL")
+    status = [STATUS[int(k)] for k in panel.displaced_stock_status.sel(origin="AUT", destination="BEL")]
+    np.testing.assert_allclose(shown.sel(year=slice(1990, 1995)), 4 + 2 * np.arange(1, 7) / 6, rtol=1e-6)   # from 1989
+    assert status[:5] == ["bridged"] * 5 and status[5] == "reported"
+    assert (shown.sel(year=slice(1995, None)) == 6).all() and set(status[6:]) == {"carried_forward"}
     assert float(panel.displaced_before.sel(origin="AUT", destination="BEL")) == 4
-    assert float(panel.displaced_before.sum()) == 4
+    assert float(panel.displaced_before.sum()) == 4 and not panel.displaced_break.any()
+    others = panel.displaced_stock.sum("year").values.copy()
+    others[0, 1] = 0
+    assert not others.any(), "a pair that was never listed has nobody"
+
+
+def test_new_refugees_of_a_pair_that_is_not_listed_are_none(panel):
+    assert float(panel.displaced_flow.sel(year=1995, origin="AUT", destination="BEL")) == 5
+    assert float(panel.displaced_flow.sum()) == 5
 
 
 # ---- flow witnesses ------------------------------------------------------------------------------------------------

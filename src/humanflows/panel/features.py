@@ -142,9 +142,7 @@ def _territory_features(panel) -> dict:
     before = np.vstack([conflict[:1], conflict[:-1]])
     # The first year's own value stands for the unknown year before it.
     rate = panel.net_migration.values / population
-    displaced = panel.displaced_stock.values if "displaced_stock" in panel else np.zeros((*shape, shape[1]))
-    change = np.diff(np.concatenate([panel.displaced_before.values[None], displaced]), axis=0) \
-        if "displaced_before" in panel else np.zeros_like(displaced)
+    change = _displaced(panel)[1]
     out = {
         "log_population": np.log(population),
         "log_gdp_per_capita": np.log(gdp),
@@ -190,13 +188,23 @@ def _static_features(panel) -> dict:
     return out
 
 
+def _displaced(panel) -> tuple[np.ndarray, np.ndarray]:
+    """Displaced people at the end of the year before, and the change during the year, [year, origin, destination].
+
+    A change that is a recount (``displaced_break``) is none.
+    """
+    shape = (panel.sizes["year"], panel.sizes["origin"], panel.sizes["destination"])
+    displaced = panel.displaced_stock.values if "displaced_stock" in panel else np.zeros(shape, np.float32)
+    before = panel.displaced_before.values if "displaced_before" in panel else np.zeros(shape[1:], np.float32)
+    earlier = np.concatenate([before[None], displaced[:-1]])
+    change = displaced - earlier
+    return earlier, np.where(panel.displaced_break.values > 0, 0.0, change) if "displaced_break" in panel else change
+
+
 def _dynamic_features(panel) -> dict:
     shape = (panel.sizes["year"], panel.sizes["origin"], panel.sizes["destination"])
     zero = np.zeros(shape, np.float32)
-    displaced = panel.displaced_stock.values if "displaced_stock" in panel else zero
-    before = panel.displaced_before.values if "displaced_before" in panel else zero[0]
-    earlier = np.concatenate([before[None], displaced[:-1]])
-    change = displaced - earlier
+    earlier, change = _displaced(panel)
     arriving = panel.displaced_flow.values if "displaced_flow" in panel else zero
     trade = np.log1p(np.nan_to_num(panel.trade.values) / 1e3) if "trade" in panel else zero
     eu = np.nan_to_num(panel.eu_member.values)

@@ -7,7 +7,11 @@ What is decided here, and nowhere else:
 - Where the newest revision of the stocks is silent, older revisions fill the starting state (never the witnesses:
   each revision stays a witness of its own).
 - A series that ends before the last year is carried forward and flagged; nothing is carried backward silently.
-- An absent flow or stock is unknown, not zero; an absent displaced or traded pair is zero where its source covers it.
+- An absent flow or stock is unknown, not zero; so is a pair of displaced people that was listed and is listed no more
+  (``panel.displaced``). An absent traded pair is zero where its source covers it.
+- A number that two collections publish is in the panel twice and has one vote (``panel.publications``).
+- Totals and remainders by reporter, sums over several years, and what bounds a move without being one (visas, permits,
+  asylum applications, returns of refugees, encounters at borders) are data of their own.
 """
 from collections.abc import Sequence
 
@@ -17,6 +21,8 @@ import xarray as xr
 
 from ..errors import InputError, SchemaError
 from ..schema import STATUS, VARIABLES
+from .displaced import fill_displaced
+from .publications import repeated_reports
 
 SERIES = ("births", "deaths", "population_change", "population_midyear", "net_migration", "net_migration_national",
           "life_expectancy", "gdp_per_capita", "gdp", "gdp_growth", "conflict_deaths", "eu_member", "democracy",
@@ -27,6 +33,10 @@ REQUIRED = ("births", "deaths", "net_migration")  # without these the bookkeepin
 PAIRS = ("distance", "common_language", "colonial_tie", "religious_similarity", "contiguity", "visa_ease")
 OPTIONAL = ("democracy", "liberal_democracy", "visa_ease")  # left out of a panel of which no source tells them
 PAIR_SERIES = ("displaced_stock", "displaced_flow", "trade")
+INDICATORS = ("visas_issued", "study_permits", "work_permits", "first_permits", "valid_permits", "temporary_protection",
+              "asylum_applications", "refugees_returned", "refugees_resettled", "border_encounters", "transits",
+              "removals")   # of pairs; none is a move of residence, each bounds or follows one
+MARGIN_KEYS = ("source", "quantity", "side", "criterion", "group")
 FLOW_KEYS = ("source", "reporter", "side", "criterion", "flow_type")
 
 
@@ -44,7 +54,9 @@ def harmonise(tables: dict[str, pd.DataFrame], territories: Sequence[str], years
     Returns
     -------
     Dataset with dimensions ``year``, ``date_year`` (1 January, one longer), ``stock_year``, ``revision``,
-    ``birthplace``, ``residence``, ``origin``, ``destination``, ``witness`` and ``observation``.
+    ``birthplace``, ``residence``, ``origin``, ``destination``, ``witness`` and ``observation``; where the tables hold
+    any, also ``indicator`` and ``indicator_observation``, ``margin`` and ``margin_observation``, and
+    ``period_observation``.
 
     Raises
     ------
@@ -66,7 +78,12 @@ def harmonise(tables: dict[str, pd.DataFrame], territories: Sequence[str], years
         panel = panel.assign(_pairs(tables["pair"], territories, about))
     if "pair_year" in tables:
         panel = panel.assign(_pair_series(tables["pair_year"], territories, years, about))
+        panel = panel.assign(_indicators(tables["pair_year"], territories, years))
     panel = panel.assign(_witnesses(tables["flow"], territories, years))
+    if "margin" in tables:
+        panel = panel.assign(_margins(tables["margin"], territories, years))
+    if "period_flow" in tables:
+        panel = panel.assign(_period_flows(tables["period_flow"], territories, years))
     if "reconstruction" in tables and len(tables["reconstruction"]):
         panel = panel.assign(_reconstructions(tables["reconstruction"], territories, years))
     panel.attrs.update(title="humanflows panel", conventions="persons; stocks of stock_year at mid-year, states of "
@@ -225,24 +242,106 @@ def _pairs(frame, territories, about) -> dict:
 
 def _pair_series(frame, territories, years, about) -> dict:
     """Pair-year covariates; the year before the first is kept for changes (``displaced_before``)."""
-    out = {}
+    out, dims = {}, ("year", "origin", "destination")
     for variable in PAIR_SERIES:
         rows = frame[frame.variable == variable]
+        attributes = _attributes(variable, rows, about)
+        if variable == "displaced_stock":
+            out |= _displaced(rows, frame[frame.variable == "refugees_returned"], territories, years, attributes)
+            continue
         values, status = _cube(rows, territories, years)
         if variable == "trade":
             values, status = _trade_zeros(values, status)
-        else:
-            values = np.nan_to_num(values)  # UNHCR lists every known pair: an absent one is zero
-        dims = ("year", "origin", "destination")
-        out[variable] = (dims, values.astype(np.float32), _attributes(variable, rows, about))
-        if variable == "trade":
             out["trade_status"] = (dims, status, _flags("trade"))
-        if variable == "displaced_stock":
-            before, _ = _cube(rows, territories, [years[0] - 1])
-            out["displaced_before"] = (("origin", "destination"), np.nan_to_num(before[0]).astype(np.float32),
-                                       {**_attributes(variable, rows, about),
-                                        "long_name": "displaced_stock at the end of the year before the first"})
+        else:
+            values = np.nan_to_num(values)  # newly displaced: a pair that is not listed had none to report
+        out[variable] = (dims, values.astype(np.float32), attributes)
     return out
+
+
+def _displaced(rows, returns, territories, years, attributes) -> dict:
+    """Displaced people at the end of each year, without false zeros, and which changes are recounts."""
+    every, dims = [years[0] - 1, *years], ("year", "origin", "destination")
+    returned, _ = _cube(returns, territories, every)
+    # Who returned goes from the place of asylum (origin of the move) to the origin of the displaced.
+    values, status, breaks = fill_displaced(_cube(rows, territories, every)[0],
+                                            np.nan_to_num(returned).transpose(0, 2, 1))
+    return {"displaced_stock": (dims, values[1:].astype(np.float32), attributes),
+            "displaced_stock_status": (dims, status[1:], _flags("displaced_stock")),
+            "displaced_break": (dims, breaks[1:].astype(np.int8), {
+                "long_name": "1 where the change of displaced_stock from the year before is a recount"}),
+            "displaced_before": (dims[1:], values[0].astype(np.float32), {
+                **attributes, "long_name": "displaced_stock at the end of the year before the first"})}
+
+
+def _indicators(frame, territories, years) -> dict:
+    """What bounds a move of residence or follows one, as a list: source and variable, year, pair, number."""
+    frame = frame[frame.variable.isin(INDICATORS) & frame.value.notna()]
+    if frame.empty:
+        return {}
+    name = frame.source + "|" + frame.variable
+    out, order, labels = _listed(frame, name, ("origin", "destination"), territories, years, "indicator")
+    parts = np.array([label.split("|") for label in labels], dtype=str).reshape(len(labels), 2)
+    return {
+        "indicator": ("indicator", np.asarray(labels, dtype=str)),
+        "indicator_source": ("indicator", parts[:, 0], {"long_name": "source of the indicator"}),
+        "indicator_variable": ("indicator", parts[:, 1], {"long_name": "variable of schema.VARIABLES"}),
+        **out, "indicator_value": ("indicator_observation", frame.value.to_numpy(np.float64)[order], {
+            "long_name": "number of persons or events, see schema.VARIABLES"}),
+    }
+
+
+def _margins(frame, territories, years) -> dict:
+    """Totals and remainders that reporters publish, as a list: which margin, territory, year, persons."""
+    name = frame[MARGIN_KEYS[0]].str.cat([frame[k] for k in MARGIN_KEYS[1:]], sep="|")
+    out, order, labels = _listed(frame, name, ("territory",), territories, years, "margin")
+    parts = np.array([label.split("|") for label in labels], dtype=str).reshape(len(labels), len(MARGIN_KEYS))
+    return {
+        "margin": ("margin", np.asarray(labels, dtype=str)),
+        **{f"margin_{k}": ("margin", parts[:, i], {"long_name": f"{k} of the margin"})
+           for i, k in enumerate(MARGIN_KEYS)},
+        **out, "margin_persons": ("margin_observation", frame.persons.to_numpy(np.float64)[order], {
+            "units": "persons", "long_name": "total or remainder that no corridor holds"}),
+    }
+
+
+def _period_flows(frame, territories, years) -> dict:
+    """Flows over several calendar years, as a list; a period that leaves the panel's years is left out."""
+    frame = frame[(frame.first_year >= years[0]) & (frame.last_year <= years[-1])]
+    frame = frame.sort_values(["source", "reporter", "side", "criterion", "first_year", "origin", "destination"])
+    o, d = _positions(frame.origin, territories), _positions(frame.destination, territories)
+    keep = (o >= 0) & (d >= 0) & (o != d)
+    frame, dims = frame[keep], "period_observation"
+    name = frame[FLOW_KEYS[0]].str.cat([frame[k] for k in FLOW_KEYS[1:]], sep="|")
+    return {
+        "period_witness": (dims, name.to_numpy(dtype=str), {"long_name": "|".join(FLOW_KEYS)}),
+        "period_first": (dims, _positions(frame.first_year, years).astype(np.int16), {"long_name": "position in year"}),
+        "period_last": (dims, _positions(frame.last_year, years).astype(np.int16), {"long_name": "position in year"}),
+        "period_origin": (dims, o[keep].astype(np.int16), {"long_name": "position in origin"}),
+        "period_destination": (dims, d[keep].astype(np.int16), {"long_name": "position in destination"}),
+        "period_persons": (dims, frame.persons.to_numpy(np.float64), {
+            "units": "persons", "long_name": "reported flow during all the years together"}),
+    }
+
+
+def _listed(frame, name, places: tuple[str, ...], territories, years, prefix: str):
+    """Positions of the rows of a list in its series, years and territories, in one order.
+
+    Returns
+    -------
+    Variables by name, the rows that are kept in their order (positions in ``frame``), and the names of the series.
+    """
+    index, labels = pd.factorize(name, sort=True)
+    where = [index, _positions(frame.year, years), *(_positions(frame[p], territories) for p in places)]
+    keep = np.all([w >= 0 for w in where], axis=0)
+    if len(places) == 2:
+        keep &= where[2] != where[3]
+    rows = np.flatnonzero(keep)
+    order = rows[np.lexsort([w[rows] for w in where[::-1]])]
+    dims = f"{prefix}_observation"
+    variables = {f"{prefix}_{what}": (dims, w[order].astype(np.int16), {"long_name": f"position in {of}"})
+                 for what, of, w in zip(("series", "year", *places), (prefix, "year", *places), where)}
+    return variables, order, labels
 
 
 def _cube(rows, territories, years):
@@ -284,6 +383,8 @@ def _witnesses(frame, territories, years) -> dict:
     # By witness, year, origin and destination, so that the order of a source's rows shows nowhere.
     where = tuple(w[keep] for w in where)
     order = np.lexsort((where[2], where[1], where[0], witness))
+    same_as = repeated_reports(frame).to_numpy()
+    same_as = np.where(same_as >= 0, witness[same_as], -1)[order].astype(np.int16)
     year, origin, destination, witness = (w[order].astype(np.int16) for w in (*where, witness))
     parts = np.array([label.split("|") for label in labels], dtype=str).reshape(len(labels), len(FLOW_KEYS))
     dims = "observation"
@@ -298,6 +399,9 @@ def _witnesses(frame, territories, years) -> dict:
         "flow_origin": (dims, origin, {"long_name": "position in origin"}),
         "flow_destination": (dims, destination, {"long_name": "position in destination"}),
         "flow_witness": (dims, witness, {"long_name": "position in witness"}),
+        "flow_same_as": (dims, same_as, {
+            "long_name": "position in witness of the newer collection whose report is the same publication; -1: none",
+            "comment": "a report that repeats another is for comparison and is not learned from"}),
     }
 
 

@@ -13,6 +13,7 @@ import xarray as xr
 from ..config import SplitConfig
 from ..errors import ArtifactError, ConfigError, DuplicateKeyError, SchemaError
 from ..schema import OWN_RECONSTRUCTION
+from .publications import repeats, votes
 
 PARTS = ("train", "validation", "held_out")
 # One seed serves two independent draws.
@@ -212,12 +213,15 @@ def training_observations(panel: xr.Dataset, splits: xr.Dataset, *, blind_from: 
     parts = [str(w).split("|") for w in panel["witness"].values]
     source, reporter = (np.array([p[k] for p in parts], dtype=str) for k in (0, 1))
     witness = panel["flow_witness"].values
+    left_out = np.zeros(len(witness), dtype=bool)
     for given, have, what in ((without_reporters, reporter, "reporter"), (without_sources, source, "source")):
         unknown = sorted(set(given) - set(have))
         if unknown:
             raise SchemaError("splits", f"no witness of the panel has the {what} {unknown[0]!r}",
                               f"name a {what} that the panel has", unknown[0])
-        mask &= ~np.isin(have, list(given))[witness]
+        left_out |= np.isin(have, list(given))[witness]
+    number = votes(panel)
+    mask &= ~np.isin(number, number[left_out]) & ~repeats(panel)
     if blind_from is not None:
         mask &= panel["year"].values[panel["flow_year"].values] < blind_from
     return mask

@@ -4,6 +4,8 @@ Masks that fitting code has to respect can be forgotten by one line of it. Here 
 before anything reads the panel: observations are dropped, other figures become NaN, and what would give them away
 through the accounting identity, population, is carried on by births and deaths alone.
 
+Totals and remainders that a reporter publishes, and sums over several years, go with its reports.
+
 Covariates stay, for all territories and years: GDP, conflict, displacement, trade, births, deaths, life expectancy,
 membership and everything about pairs. So a blind year is not a forecast: it is estimated by somebody who knows that
 year's economy, refugees and births, and no migration figure of it. Births and deaths are those of people who are
@@ -17,6 +19,7 @@ import xarray as xr
 
 from ..errors import SchemaError
 from ..schema import STATUS
+from .publications import votes
 
 PLATFORMS = ("meta",)      # sources whose "reporter" is no office: they are left out as a source, never as a reporter
 FLOOR = 0.5                # of the last population that is shown: births less deaths never carry it below this share
@@ -46,7 +49,9 @@ def withheld_observations(panel: xr.Dataset, *, blind_from: int | None = None, r
     mask = out[panel["flow_witness"].values]
     if blind_from is not None:
         mask |= panel["year"].values[panel["flow_year"].values] >= blind_from
-    return mask
+    # A number that is withheld is withheld in every collection that publishes it.
+    number = votes(panel)
+    return np.isin(number, number[mask])
 
 
 def withhold(panel: xr.Dataset, *, blind_from: int | None = None, reporters: Iterable[str] = (),
@@ -57,11 +62,13 @@ def withhold(panel: xr.Dataset, *, blind_from: int | None = None, reporters: Ite
     ----------
     panel : the panel of :func:`humanflows.panel.harmonise.harmonise`.
     blind_from : first blind year Y. Out are reported flows and net migration (UN WPP and national) of years from Y on,
+        margins and indicators (permits, visas, returns, encounters) of years from Y on, sums over periods that reach Y,
         stock counts of ``stock_year`` from Y on (a count at mid-2024 lies inside blind 2022–2024; these entries are
         dropped), and reconstructions of periods that end in Y or later (period + 5 ≥ Y; dropped). Population after
         1 January Y is the last one shown carried on by births less deaths.
-    reporters : alpha-3 codes of offices; their flow observations are dropped, in every source but ``PLATFORMS``. Their
-        countries' net migration stays, and so does what other offices say about the same corridors.
+    reporters : alpha-3 codes of offices; their flow observations, margins of flows and sums over periods are dropped,
+        in every source but ``PLATFORMS``. Their countries' net migration stays, and so does what other offices say
+        about the same corridors.
     sources : names of sources; their flows are dropped and reconstructions by them. Stocks stay.
     net_migration_of : alpha-3 codes; net migration (UN WPP and national) of these territories is NaN in all years, and
         their population after the first date is the first one carried on by births less deaths. No
@@ -82,8 +89,9 @@ def withhold(panel: xr.Dataset, *, blind_from: int | None = None, reporters: Ite
         two counts of stocks, to see.
     """
     asked = {"blind_from": blind_from, "reporters": reporters, "sources": sources, "net_migration_of": net_migration_of}
-    _, sources, places = _checked(panel, *asked.values())
+    reporters, sources, places = _checked(panel, *asked.values())
     out = panel.isel(observation=~withheld_observations(panel, **asked)).copy(deep=True)
+    out = _without_lists(out, blind_from, reporters, sources)
     if sources and "reconstruction" in out:
         out = out.isel(method=[str(m).split("|")[0] not in sources for m in out["method"].values])
     if blind_from is not None:
@@ -93,6 +101,25 @@ def withhold(panel: xr.Dataset, *, blind_from: int | None = None, reporters: Ite
     if "reconstruction" in out and not np.isfinite(out["reconstruction"].values).any():
         out = out.drop_vars(["reconstruction", "method", "period"])
     return out
+
+
+def _without_lists(panel: xr.Dataset, blind_from: int | None, reporters: list[str], sources: list[str]) -> xr.Dataset:
+    """Margins, sums over periods and indicators, less those that go with what is withheld."""
+    years = panel["year"].values
+    late = np.zeros(len(years), dtype=bool) if blind_from is None else years >= blind_from
+    if "margin_observation" in panel.dims:
+        series = panel["margin_series"].values
+        place = panel["residence"].values.astype(str)[panel["margin_territory"].values]
+        published = np.isin(panel["margin_source"].values.astype(str), sources)[series] | np.isin(place, reporters)
+        of_flows = (panel["margin_quantity"].values.astype(str) == "flow")[series]
+        panel = panel.isel(margin_observation=~(late[panel["margin_year"].values] | (of_flows & published)))
+    if "period_observation" in panel.dims:
+        parts = np.array([w.split("|")[:2] for w in panel["period_witness"].values.astype(str)], str).reshape(-1, 2)
+        published = np.isin(parts[:, 0], sources) | np.isin(parts[:, 1], reporters)
+        panel = panel.isel(period_observation=~(late[panel["period_last"].values] | published))
+    if "indicator_observation" in panel.dims:
+        panel = panel.isel(indicator_observation=~late[panel["indicator_year"].values])
+    return panel
 
 
 def _blind(panel: xr.Dataset, first: int) -> xr.Dataset:

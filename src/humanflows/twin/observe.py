@@ -308,14 +308,18 @@ def _pairs(world: World) -> pd.DataFrame:
 
 
 def _refugees(world: World, config: TwinConfig) -> pd.DataFrame:
-    """Year-end stocks (the year before the first included) and new refugees of the year; an absent pair is none."""
+    """Year-end stocks (the year before the first included) and new refugees of the year.
+
+    A pair that was listed goes on to be listed, with nobody when all have returned.
+    """
     codes, errors = world.territories, config.errors
     draw, out = stream(config, "displaced"), []
     for name, years in (("displaced_stock", [y - 1 for y in (*world.years, world.years[-1] + 1)]),
                         ("displaced_flow", world.years)):
         true = world.refugees[name].values
         persons = np.round(true * _noise(draw, true.shape, errors.displaced_noise))
-        out.append(_long(persons, {"year": years, "origin": codes, "destination": codes}, persons > 0, measure="value",
+        listed = np.maximum.accumulate(persons > 0, axis=0) if name == "displaced_stock" else persons > 0
+        out.append(_long(persons, {"year": years, "origin": codes, "destination": codes}, listed, measure="value",
                          source="unhcr", variable=name, status="reported"))
     return pd.concat(out, ignore_index=True)
 
