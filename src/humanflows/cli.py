@@ -10,11 +10,13 @@ import typer
 import yaml
 
 from .cli_dataset import app as dataset_app
+from .cli_sources import app as sources_app
 from .config import Config, load_config
 from .errors import ConfigError, InputError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
 app.add_typer(dataset_app)     # flow, top, net, stock, by-birthplace, package
+app.add_typer(sources_app)     # compare-vintages
 
 Profile = Annotated[str, typer.Option("--profile", "-p",
                                       help="twin (simulated world, no download) or world (real sources).")]
