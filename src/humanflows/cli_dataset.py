@@ -13,9 +13,10 @@ from typing import Annotated
 
 import typer
 
+from .console import App, say_error
 from .errors import InputError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
+app = App(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
 
 
 class Format(StrEnum):
@@ -115,15 +116,16 @@ def _guard(run: Callable[[], None]) -> None:
         sys.stdout = None   # the interpreter would complain again when it closes it
         raise typer.Exit(0) from None
     except (InputError, OSError) as error:
-        text = str(error) if isinstance(error, InputError) else f"{error.filename}: {error.strerror}"
-        typer.secho(f"{type(error).__name__}: {' '.join(text.split())}", fg="red", err=True)
+        say_error(error, None if isinstance(error, InputError) else f"{error.filename}: {error.strerror}")
         raise typer.Exit(2) from None
 
 
 def _write(columns: dict, output: Format) -> None:
     names, rows = list(columns), list(zip(*(_values(c) for c in columns.values())))
     if output is Format.json:
-        json.dump([{n: _number(v) for n, v in zip(names, row)} for row in rows], sys.stdout, ensure_ascii=False,
+        # Where letters beyond ASCII cannot be printed, JSON has escapes of its own for them.
+        unicode = (sys.stdout.encoding or "ascii").lower().replace("-", "") in ("utf8", "utf16", "utf32")
+        json.dump([{n: _number(v) for n, v in zip(names, row)} for row in rows], sys.stdout, ensure_ascii=not unicode,
                   indent=1)
         sys.stdout.write("\n")
     elif output is Format.csv:
