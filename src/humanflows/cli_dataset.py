@@ -1,4 +1,4 @@
-"""Commands that answer from the released estimates: flow, top, net, stock, by-birthplace; and package.
+"""Commands that answer from the released estimates: flow, top, net, total, stock, by-birthplace; and package.
 
 Part of the command ``humanflows``. Nothing heavy is imported before an answer: the first comes in under a second. Bad
 input is answered by one line and exit status 2.
@@ -54,9 +54,29 @@ def top(
 
 
 @app.command()
-def net(place: Place, year: Years = None, output: As = Format.table, data: Data = None) -> None:
-    """Inflow, outflow and net migration of a territory."""
-    _answer(lambda a: a.net(place, year), output, data)
+def net(
+    place: Place,
+    other: Annotated[str | None, typer.Argument(help="Another territory: net migration with it alone.")] = None,
+    year: Years = None,
+    output: As = Format.table,
+    data: Data = None,
+) -> None:
+    """Inflow, outflow and net migration of a territory: with all others, or with one.
+
+    With one, the interval is put together from those of the two directions as if their errors were independent; it is
+    wider than need be where errors are shared.
+    """
+    _answer(lambda a: a.net(place, other, year), output, data, assumed="net_migration" if other else "")
+
+
+@app.command()
+def total(place: Place, other: Place, year: Years = None, output: As = Format.table, data: Data = None) -> None:
+    """People who moved between two territories, in both directions together.
+
+    The interval is put together from those of the two directions as if their errors were fully shared; it is wider
+    than need be where they are not.
+    """
+    _answer(lambda a: a.total(place, other, year), output, data, assumed="total")
 
 
 @app.command()
@@ -98,11 +118,16 @@ def package(
     _guard(write)
 
 
-def _answer(ask: Callable, output: Format, data: Path | None) -> None:
+def _answer(ask: Callable, output: Format, data: Path | None, *, assumed: str = "") -> None:
+    """Write an answer; on stderr, what the interval of the column ``assumed`` takes for granted, if any."""
     def run():
         from .dataset.answers import Answers
+        from .dataset.pairs import ASSUMPTION
 
-        _write(ask(Answers(data)), output)
+        columns = ask(Answers(data))
+        _write(columns, output)
+        if assumed and f"{assumed}_lower" in columns:
+            typer.echo(f"{assumed}_lower, {assumed}_upper: {ASSUMPTION[assumed]}", err=True)
 
     _guard(run)
 
