@@ -66,7 +66,7 @@ def net(
     With one, the interval is put together from those of the two directions as if their errors were independent; it is
     wider than need be where errors are shared.
     """
-    _answer(lambda a: a.net(place, other, year), output, data, assumed="net_migration" if other else "")
+    _answer(lambda a: a.net(place, other, year), output, data, assumed="net_migration")
 
 
 @app.command()
@@ -119,14 +119,15 @@ def package(
 
 
 def _answer(ask: Callable, output: Format, data: Path | None, *, assumed: str = "") -> None:
-    """Write an answer; on stderr, what the interval of the column ``assumed`` takes for granted, if any."""
+    """Write an answer; of two territories also, on stderr, what the interval of the column ``assumed`` takes for
+    granted."""
     def run():
         from .dataset.answers import Answers
         from .dataset.pairs import ASSUMPTION
 
         columns = ask(Answers(data))
         _write(columns, output)
-        if assumed and f"{assumed}_lower" in columns:
+        if "other" in columns and f"{assumed}_lower" in columns:
             typer.echo(f"{assumed}_lower, {assumed}_upper: {ASSUMPTION[assumed]}", err=True)
 
     _guard(run)

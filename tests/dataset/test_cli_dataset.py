@@ -83,6 +83,7 @@ def test_two_territories_say_what_their_interval_assumes(ask, release_folder, ba
         assert table.attrs["interval"] in result.stderr and len(result.stderr.splitlines()) == 1
         assert not ask(command, a, b, data=bare_folder).stderr
     assert not ask("net", a).stderr
+    assert ask("net", a, "1995").stdout == ask("net", a, "--year", "1995").stdout
 
 
 def test_package_is_written_once(ask, bare_folder, tmp_path):

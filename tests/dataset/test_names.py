@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from humanflows import paths
 from humanflows.dataset.names import KINDS, aliases, listed, name, nearest, other_names, plain, region, resolve
-from humanflows.errors import UnknownTerritoryError
+from humanflows.errors import ArtifactError, UnknownTerritoryError
 from humanflows.territories import territories
 
 
@@ -14,6 +15,31 @@ def test_the_table_is_the_one_of_the_project():
     table = territories()
     assert sorted(listed()) == list(table.index)
     assert all(name(c) == table.at[c, "name"] and region(c) == table.at[c, "region"] for c in table.index)
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    """Put a table of other bytes in the place of the territories'."""
+    def put(content):
+        (tmp_path / "territories.csv").write_bytes(content)
+        monkeypatch.setattr(paths, "TERRITORIES", tmp_path / "territories.csv")
+        listed.cache_clear()
+        return listed()
+
+    yield put
+    monkeypatch.undo()
+    listed.cache_clear()
+
+
+def test_a_spreadsheets_byte_order_mark_does_no_harm(table):
+    before = listed()
+    assert table(b"\xef\xbb\xbf" + paths.TERRITORIES.read_bytes()) == before
+
+
+@pytest.mark.parametrize("content", [b"iso3,name\nDEU,Germany\n", b"\xff\xfe", b"iso3,iso2,m49,name,region\nDEU,de\n"])
+def test_a_damaged_table_is_one_plain_error(table, content):
+    with pytest.raises(ArtifactError, match="territories"):
+        table(content)
 
 
 @given(st.sampled_from(sorted(listed())), st.sampled_from(["iso3", "iso2", "m49", "name"]),

@@ -13,7 +13,7 @@ from .evidence import BASIS, Evidence
 from .files import Store
 from .inputs import quoted, whole
 from .names import name, resolve
-from .years import choose_years
+from .years import choose_years, means_years
 
 Columns = dict[str, np.ndarray]
 SIDES = ("inflow", "outflow")
@@ -91,7 +91,12 @@ class Answers:
         return {**out, "flow": judged.pop("flow"), "share": share, **judged}
 
     def net(self, place: str, other: str | None = None, years=None) -> Columns:
-        """Inflow, outflow and net migration of a territory; with another territory alone, where one is named."""
+        """Inflow, outflow and net migration of a territory; with another territory alone, where one is named.
+
+        Years may stand in the place of the other territory.
+        """
+        if years is None and means_years(other):
+            other, years = None, other
         if other is not None:
             return {k: v for k, v in self.exchange(place, other, years).items() if not k.startswith("total")}
         k, at = self.place(place), choose_years(years, self.years)

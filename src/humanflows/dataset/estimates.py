@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from . import grades, pairs
 from .answers import Answers, Columns
-from .years import means_years
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,10 +94,8 @@ class Estimates:
         and the interval is put together from those of the two directions: what is assumed of their errors is said in
         :mod:`humanflows.dataset.pairs` and in ``attrs["interval"]`` of the answer.
         """
-        if years is None and means_years(other):
-            other, years = None, other
         frame = _frame(self._answers.net(place, other, years))
-        if other is not None and self._answers.intervals:
+        if "other" in frame and self._answers.intervals:
             frame.attrs["interval"] = pairs.ASSUMPTION["net_migration"]
         return frame
 

@@ -8,10 +8,11 @@ import csv
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 from .. import paths
-from ..errors import UnknownTerritoryError
+from ..errors import ArtifactError, UnknownTerritoryError
 from .inputs import quoted
 
 KINDS = ("alias", "several", "part", "former", "region", "outside")
@@ -43,18 +44,26 @@ class Alias(NamedTuple):
 @cache
 def listed() -> dict[str, Territory]:
     """The territories of data/territories.csv by alpha-3 code, without pandas: a command line must answer at once."""
-    with open(paths.TERRITORIES, encoding="utf-8", newline="") as handle:
-        # Alpha-2 codes stand there in lower case: "NA", Namibia's, is taken for a missing value by many readers.
-        rows = [Territory(**{**row, "iso2": row["iso2"].upper()}) for row in csv.DictReader(handle)]
+    # Alpha-2 codes stand there in lower case: "NA", Namibia's, is taken for a missing value by many readers.
+    rows = (Territory(**row)._replace(iso2=row["iso2"].upper()) for row in _read(paths.TERRITORIES, Territory._fields))
     return {row.iso3: row for row in rows}
+
+
+def _read(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Columns of a table of this project; a byte order mark, which spreadsheets add, does no harm."""
+    try:
+        with open(file, encoding="utf-8-sig", newline="") as handle:
+            return [{c: row[c].strip() for c in columns} for row in csv.DictReader(handle)]
+    except (OSError, KeyError, AttributeError, UnicodeDecodeError, csv.Error) as error:
+        raise ArtifactError(file, f"not the table with the columns {', '.join(columns)} ({type(error).__name__})",
+                            "restore it from the repository") from error
 
 
 @cache
 def aliases() -> tuple[Alias, ...]:
     """The rows of data/aliases.csv."""
-    with open(paths.ALIASES, encoding="utf-8", newline="") as handle:
-        return tuple(Alias(row["name"], row["kind"], tuple(row["territories"].split()), row["note"])
-                     for row in csv.DictReader(handle))
+    return tuple(Alias(**{**row, "territories": tuple(row["territories"].split())})
+                 for row in _read(paths.ALIASES, Alias._fields))
 
 
 @cache
@@ -163,7 +172,7 @@ def _either(names: Sequence[str]) -> str:
     """A list with "or", parted by semicolons: names have commas; long ones are cut."""
     shown, more = list(names[:_MOST]), len(names) - _MOST
     if more > 0:
-        shown.append(f"one of {more} more")
+        shown.append(f"{more} more")
     return " or ".join(filter(None, ("; ".join(shown[:-1]), shown[-1])))
 
 
