@@ -71,7 +71,9 @@ def readme(frame: pd.DataFrame) -> str:
         "place before anything is downloaded.", "",
         "| file here | what it is |", "|---|---|",
         "| `registry.csv` | every source file: path, bytes, sha256, address, source, licence, vintage |",
-        "| `territories.csv` | the 231 territories: codes, names, regions |",
+        "| `territories.csv` | the 231 territories: codes, names, regions; alpha-2 codes in lower case, as `NA` would "
+        "be missing to many readers |",
+        "| `aliases.csv` | other names of territories, and what is no territory here: kind, territories, note |",
         "| `corrections.csv` | every hand correction of a source: source, table, key, old, new, reason, reference |",
         "| `baci_order.csv` | order of the rows of the trade matrix of 2000–2020 |",
         "| `geometry/` | outlines for the maps |",

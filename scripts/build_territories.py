@@ -2,7 +2,8 @@
 
 Codes and names come from ISO 3166-1 and regions from UN M49, both as carried by country_converter; the list itself is
 every ISO 3166-1 territory less the uninhabited ones, the Holy See, and the parts that UN DESA counts with another
-territory. Run once; the result is committed.
+territory. Alpha-2 codes are written in lower case: "NA", Namibia's, is a missing value to many readers of CSV files.
+Run once; the result is committed.
 """
 import country_converter as coco
 
@@ -24,7 +25,7 @@ if __name__ == "__main__":
     table["region"] = table.UNregion.replace(BROADER)
     table.loc[table.ISO3 == "TWN", "region"] = "Eastern Asia"
     table = table.rename(columns={"ISO3": "iso3", "ISO2": "iso2", "ISOnumeric": "m49", "name_short": "name"})
-    table["iso2"] = table["iso2"].str.extract(r"([A-Z]{2})")[0]  # some are patterns, "^GB$|^UK$"
+    table["iso2"] = table["iso2"].str.extract(r"([A-Z]{2})")[0].str.lower()  # some are patterns, "^GB$|^UK$"
     table = table[["iso3", "iso2", "m49", "name", "region"]].sort_values("iso3")
     assert len(table) == 231, len(table)
     table.to_csv(paths.TERRITORIES, index=False)

@@ -2,6 +2,7 @@
 import pandas as pd
 import pytest
 
+from humanflows import paths
 from humanflows import territories as t
 from humanflows.errors import InputError, UnknownTerritoryError
 
@@ -21,6 +22,12 @@ def test_namibia_is_na_and_not_missing():
     assert t.territories().at["NAM", "iso2"] == "NA"
     assert t.from_iso2()["NA"] == "NAM"
     assert t.name("NAM") == "Namibia"
+
+
+def test_every_cell_survives_a_reader_that_is_told_nothing():
+    table = pd.read_csv(paths.TERRITORIES)
+    assert not table.isna().any().any() and table.set_index("iso3").at["NAM", "iso2"].upper() == "NA"
+    assert (table["iso2"].str.len() == 2).all()
 
 
 def test_code_systems_agree():

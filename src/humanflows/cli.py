@@ -12,10 +12,11 @@ import yaml
 from .cli_dataset import app as dataset_app
 from .cli_sources import app as sources_app
 from .config import Config, load_config
+from .console import App, say_error
 from .errors import ConfigError, InputError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
-app.add_typer(dataset_app)     # flow, top, net, stock, by-birthplace, package
+app = App(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
+app.add_typer(dataset_app)     # flow, top, net, total, stock, by-birthplace, package
 app.add_typer(sources_app)     # compare-vintages
 
 Profile = Annotated[str, typer.Option("--profile", "-p",
@@ -57,7 +58,7 @@ def _step(what: str, device: str):
     try:
         yield
     except InputError as error:
-        typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        say_error(error)
         raise typer.Exit(1) from None
     typer.echo(f"{what}: done in {time.perf_counter() - begin:.1f} s")
 
@@ -75,7 +76,7 @@ def _pipeline(step: str, what: str, profile: str, settings: list[str] | None, *,
     try:
         config = load_config(profile, **parse_settings(settings))
     except InputError as error:
-        typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        say_error(error)
         raise typer.Exit(1) from None
     with _step(f"{what} ({config.profile}, seed {config.seed})", _device(config) if uses_device else "cpu"):
         run: Callable[[Config], Path] = getattr(import_module(f".{module}", __package__), step)
@@ -392,6 +393,7 @@ def report(profile: Profile = "twin") -> None:
     with _step(f"report ({profile})", "cpu"):
         from .book import build_report
 
+        load_config(profile)     # refuses a profile that is not there
         typer.echo(build_report(profile))
 
 
@@ -399,5 +401,5 @@ def _device_of(profile: str) -> str:
     try:
         return _device(load_config(profile))
     except InputError as error:
-        typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        say_error(error)
         raise typer.Exit(1) from None

@@ -1,4 +1,4 @@
-"""Commands that answer from the released estimates: flow, top, net, stock, by-birthplace; and package.
+"""Commands that answer from the released estimates: flow, top, net, total, stock, by-birthplace; and package.
 
 Part of the command ``humanflows``. Nothing heavy is imported before an answer: the first comes in under a second. Bad
 input is answered by one line and exit status 2.
@@ -13,9 +13,10 @@ from typing import Annotated
 
 import typer
 
+from .console import App, say_error
 from .errors import InputError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
+app = App(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
 
 
 class Format(StrEnum):
@@ -53,9 +54,29 @@ def top(
 
 
 @app.command()
-def net(place: Place, year: Years = None, output: As = Format.table, data: Data = None) -> None:
-    """Inflow, outflow and net migration of a territory."""
-    _answer(lambda a: a.net(place, year), output, data)
+def net(
+    place: Place,
+    other: Annotated[str | None, typer.Argument(help="Another territory: net migration with it alone.")] = None,
+    year: Years = None,
+    output: As = Format.table,
+    data: Data = None,
+) -> None:
+    """Inflow, outflow and net migration of a territory: with all others, or with one.
+
+    With one, the interval is put together from those of the two directions as if their errors were independent; it is
+    wider than need be where errors are shared.
+    """
+    _answer(lambda a: a.net(place, other, year), output, data, assumed="net_migration")
+
+
+@app.command()
+def total(place: Place, other: Place, year: Years = None, output: As = Format.table, data: Data = None) -> None:
+    """People who moved between two territories, in both directions together.
+
+    The interval is put together from those of the two directions as if their errors were fully shared; it is wider
+    than need be where they are not.
+    """
+    _answer(lambda a: a.total(place, other, year), output, data, assumed="total")
 
 
 @app.command()
@@ -97,11 +118,17 @@ def package(
     _guard(write)
 
 
-def _answer(ask: Callable, output: Format, data: Path | None) -> None:
+def _answer(ask: Callable, output: Format, data: Path | None, *, assumed: str = "") -> None:
+    """Write an answer; of two territories also, on stderr, what the interval of the column ``assumed`` takes for
+    granted."""
     def run():
         from .dataset.answers import Answers
+        from .dataset.pairs import ASSUMPTION
 
-        _write(ask(Answers(data)), output)
+        columns = ask(Answers(data))
+        _write(columns, output)
+        if "other" in columns and f"{assumed}_lower" in columns:
+            typer.echo(f"{assumed}_lower, {assumed}_upper: {ASSUMPTION[assumed]}", err=True)
 
     _guard(run)
 
@@ -115,15 +142,16 @@ def _guard(run: Callable[[], None]) -> None:
         sys.stdout = None   # the interpreter would complain again when it closes it
         raise typer.Exit(0) from None
     except (InputError, OSError) as error:
-        text = str(error) if isinstance(error, InputError) else f"{error.filename}: {error.strerror}"
-        typer.secho(f"{type(error).__name__}: {' '.join(text.split())}", fg="red", err=True)
+        say_error(error, None if isinstance(error, InputError) else f"{error.filename}: {error.strerror}")
         raise typer.Exit(2) from None
 
 
 def _write(columns: dict, output: Format) -> None:
     names, rows = list(columns), list(zip(*(_values(c) for c in columns.values())))
     if output is Format.json:
-        json.dump([{n: _number(v) for n, v in zip(names, row)} for row in rows], sys.stdout, ensure_ascii=False,
+        # Where letters beyond ASCII cannot be printed, JSON has escapes of its own for them.
+        unicode = (sys.stdout.encoding or "ascii").lower().replace("-", "") in ("utf8", "utf16", "utf32")
+        json.dump([{n: _number(v) for n, v in zip(names, row)} for row in rows], sys.stdout, ensure_ascii=not unicode,
                   indent=1)
         sys.stdout.write("\n")
     elif output is Format.csv:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from .artifacts import write_text
+from .console import say_error
 from .errors import InputError
 
 app = typer.Typer()
@@ -28,7 +29,7 @@ def compare_vintages(
         if output is not None:
             write_text(output, found.to_csv(index=False, float_format="%.10g"))
     except (InputError, OSError) as error:
-        typer.secho(f"{type(error).__name__}: {error}", fg="red", err=True)
+        say_error(error)
         raise typer.Exit(1) from None
     if found.empty:
         typer.echo("no cell differs")

@@ -2,11 +2,12 @@
 
 
 class InputError(ValueError):
-    """Input that cannot be used. ``str()`` reads: file: problem [key]. Remedy: remedy."""
+    """Input that cannot be used. ``str()`` reads: file: problem [key]. Remedy: remedy; without brackets where the key
+    is None or empty."""
 
     def __init__(self, file, problem: str, remedy: str, key=None):
         self.file, self.problem, self.remedy, self.key = str(file), problem, remedy, key
-        where = "" if key is None else f" [{key}]"
+        where = "" if key is None or str(key) == "" else f" [{key}]"
         super().__init__(f"{file}: {problem}{where}. Remedy: {remedy}")
 
     def __reduce__(self):

@@ -8,6 +8,7 @@ DATA = ROOT / "data"
 NOTEBOOKS = ROOT / "notebooks"
 BOOK = ROOT / "book"
 TERRITORIES = DATA / "territories.csv"
+ALIASES = DATA / "aliases.csv"    # other names of territories, and of what is none
 CORRECTIONS = DATA / "corrections.csv"
 REGISTRY = DATA / "registry.csv"
 GEOMETRY = DATA / "geometry" / "territories.geojson"

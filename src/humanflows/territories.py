@@ -15,8 +15,9 @@ REGIONS = (
 
 @cache
 def _table() -> pd.DataFrame:
-    # Namibia's alpha-2 code is "NA": never let pandas read it as missing.
-    return pd.read_csv(paths.TERRITORIES, keep_default_na=False).set_index("iso3").sort_index()
+    # Alpha-2 codes stand in the file in lower case, so that "NA", Namibia's, is missing for no reader of CSV files.
+    table = pd.read_csv(paths.TERRITORIES, keep_default_na=False).set_index("iso3").sort_index()
+    return table.assign(iso2=table["iso2"].str.upper())
 
 
 def territories() -> pd.DataFrame:

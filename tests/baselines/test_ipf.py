@@ -56,6 +56,27 @@ def test_impossible_margins_are_refused_with_the_names_of_the_tables():
     assert raised.value.key == "Chad" and raised.value.file == "stocks"
 
 
+@pytest.mark.parametrize("off", [1.0, 0.01])
+def test_totals_that_differ_are_named_before_zeros_are_blamed(off):
+    """Rows of 100 and columns of 101 persons: no table has both, whatever its zeros."""
+    rows, columns = np.array([50.0, 50.0]), np.array([[50.0, 50.0], [50.0, 50.0 + off]])
+    with pytest.raises(NotConvergedError) as raised:
+        fit_margins(np.ones((2, 2)), rows, columns, names=["Norway", "Chad"], what="stocks")
+    assert raised.value.key == "Chad" and "zero" not in str(raised.value)
+    assert "100 " in raised.value.problem and f"{100 + off:g}" in raised.value.problem
+
+
+@given(st.floats(-1e-4, 1e-4))
+def test_totals_are_refused_only_where_the_margins_could_not_be_met(gap):
+    columns = np.array([50.0, 50.0 * (1 + gap)])
+    try:
+        _, ended = fit_margins(np.ones((2, 2)), np.array([50.0, 50.0]), columns)
+    except NotConvergedError:
+        assert abs(gap) / 2 > 2e-5 * 0.999
+    else:
+        assert len(ended.failed) == 0
+
+
 def test_too_few_cycles_are_not_taken_for_convergence():
     seed = np.array([[1000.0, 1.0], [1.0, 1000.0]])
     with pytest.raises(NotConvergedError):

@@ -5,7 +5,7 @@ import pytest
 
 from humanflows import artifacts
 from humanflows.countries import build, build_countries, page_files, read_index
-from humanflows.errors import ArtifactError, UnknownTerritoryError
+from humanflows.errors import ArtifactError, InputError, UnknownTerritoryError
 
 from .conftest import CODES, list_files
 
@@ -71,6 +71,15 @@ def test_some_territories_by_name(folder, release, made):
         build_countries(folder, release, only=["Netherland"], workers=1)
 
 
+def test_the_target_must_be_a_folder(release, made, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("keep")
+    for target in (file, file / "below"):
+        with pytest.raises(InputError):
+            build_countries(target, release, only=["TUV"], workers=1)
+    assert file.read_text() == "keep" and not made
+
+
 def test_an_interrupted_build_leaves_no_half_page(folder, release, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
@@ -102,7 +111,7 @@ def test_a_folder_without_pages(tmp_path):
 
 def test_the_same_release_makes_the_same_files(folder, release):
     before = {f.name: f.read_bytes() for f in page_files(folder) if f.name.startswith("TUV")}
-    assert len(before) == 7
+    assert len(before) == 8
     build_countries(folder, release, only=["TUV"], refresh=True, workers=1)
     assert {f.name: f.read_bytes() for f in page_files(folder) if f.name.startswith("TUV")} == before
 

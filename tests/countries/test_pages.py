@@ -126,7 +126,7 @@ def test_links_and_files_exist(pages):
         assert links and all((pages / link.replace(".html", ".md")).is_file() for link in links)
         for file in (*FIGURE.findall(text), *DOWNLOAD.findall(text)):
             assert (pages / file).is_file(), file
-        assert len(DOWNLOAD.findall(text)) == 2 and "http" not in text and "&#95;" not in "".join(FIGURE.findall(text))
+        assert len(DOWNLOAD.findall(text)) == 3 and "http" not in text and "&#95;" not in "".join(FIGURE.findall(text))
 
 
 def test_every_figure_has_a_text_with_numbers(pages):
@@ -147,6 +147,12 @@ def test_downloads_hold_the_datasets_numbers(pages, estimates):
         assert rows.year.tolist() == wanted.year.tolist() and rows.grade.tolist() == wanted.grade.tolist()
         np.testing.assert_allclose(rows[["flow", "lower", "upper"]], wanted[["flow", "flow_lower", "flow_upper"]],
                                    rtol=1e-6)
+    pairs = pd.read_csv(pages / "DEU_pairs.csv.zip")
+    assert set(pairs.territory) == {"DEU"} and (pairs[["inflow", "outflow"]].max(axis=1) >= SMALLEST).all()
+    own = pairs[pairs.other == "SYR"].set_index("year")
+    for answer in (estimates.net("DEU", "SYR"), estimates.total("DEU", "SYR")):
+        expected = answer.set_index("year").loc[own.index]
+        np.testing.assert_allclose(own[list(expected)[2:]], expected[list(expected)[2:]])
     content = json.loads((pages / "DEU.json").read_text(encoding="utf-8"))
     np.testing.assert_allclose(content["totals"]["arrivals"], estimates.net("DEU").inflow, atol=0.06)
     assert content["version"] == "1.2.3" and content["licence"] == "CC BY 4.0"

@@ -35,6 +35,7 @@ def test_three_formats_of_one_answer(ask, release_folder):
 
 
 @pytest.mark.parametrize("words", [("top", "inflow", "{a}", "--year", "1995", "-n", "3"), ("net", "{a}"),
+                                   ("net", "{a}", "{b}"), ("total", "{a}", "{b}", "-y", "1995"),
                                    ("stock", "--birthplace", "{a}", "--year", "1999"),
                                    ("by-birthplace", "--origin", "{a}", "--destination", "{b}", "--years", "1995-1997"),
                                    ("flow", "{a}", "{b}")])
@@ -49,7 +50,9 @@ def test_every_command_answers(ask, release_folder, words):
     (("flow", "{a}", "{b}", "--years", "1999-1995"), "ends before it begins"),
     (("flow", "{a}", "{b}", "--year", "soon"), "neither a year nor a range"), (("flow", "{a}", "{a}"), "both"),
     (("top", "inflow", "{a}", "--year", "1995-1996"), "one year"), (("top", "upflow", "{a}", "--year", "1995"), "side"),
-    (("net", ""), "no territory"), (("stock",), "neither a birthplace"), (("by-birthplace",), "no territory is given")])
+    (("net", ""), "no territory"), (("net", "{a}", "{a}"), "both"),
+    (("total", "{a}", "Atlantis"), "Atlantis"), (("net", "Saint"), "no territory"), (("net", "Kosovo"), "ISO 3166"),
+    (("stock",), "neither a birthplace"), (("by-birthplace",), "no territory is given")])
 def test_bad_input_is_one_line_and_status_2(ask, release_folder, words, says):
     a, b = open_estimates(release_folder).codes[:2]
     result = ask(*(w.format(a=a, b=b) for w in words))
@@ -66,6 +69,21 @@ def test_the_wrong_version_and_no_release_are_one_line(ask, release_folder, tmp_
     for folder, says in ((copy, "not the version"), (tmp_path, "no release"), (tmp_path / "flows.nc", "no release")):
         result = ask("net", "DEU", data=folder)
         assert result.exit_code == 2 and len(result.stderr.splitlines()) == 1 and says in result.stderr
+
+
+def test_two_territories_say_what_their_interval_assumes(ask, release_folder, bare_folder):
+    estimates = open_estimates(release_folder)
+    a, b = estimates.codes[:2]
+    for command in ("net", "total"):
+        table = getattr(estimates, command)(a, b)
+        result = ask(command, a, b, "-f", "csv")
+        rows = list(csv.DictReader(io.StringIO(result.stdout)))
+        assert list(rows[0]) == list(table) and len(rows) == len(table)
+        assert [float(r[table.columns[-1]]) for r in rows] == pytest.approx(table.iloc[:, -1].tolist(), rel=1e-9)
+        assert table.attrs["interval"] in result.stderr and len(result.stderr.splitlines()) == 1
+        assert not ask(command, a, b, data=bare_folder).stderr
+    assert not ask("net", a).stderr
+    assert ask("net", a, "1995").stdout == ask("net", a, "--year", "1995").stdout
 
 
 def test_package_is_written_once(ask, bare_folder, tmp_path):

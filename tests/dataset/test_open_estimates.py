@@ -53,6 +53,14 @@ def test_the_largest_flows(estimates, small_flows, side, here, other):
     assert len(estimates.top(side, place, year, number=500)) == (expected > 0).sum()
 
 
+@pytest.mark.parametrize("number", [np.int64(3), np.array(3), 3.0, np.float32(3)])
+def test_numbers_may_be_those_of_numpy(estimates, number):
+    place, year = estimates.codes[3], estimates.years[2]
+    expected = estimates.top("inflow", place, year, number=3)
+    for given in (np.array(year), np.int16(year), np.float64(year)):
+        pd.testing.assert_frame_equal(estimates.top("inflow", place, given, number), expected)
+
+
 def test_net_migration_is_inflow_minus_outflow_and_sums_to_zero(estimates):
     tables = pd.concat([estimates.net(c) for c in estimates.codes])
     np.testing.assert_allclose(tables.net_migration, tables.inflow - tables.outflow, atol=1e-6)
@@ -122,7 +130,13 @@ def test_bad_questions(estimates):
                        (InputError, lambda: estimates.by_birthplace(a, a)),
                        (InputError, lambda: estimates.top("inflows", a, 1995)),
                        (InputError, lambda: estimates.top("inflow", a, None)),
-                       (InputError, lambda: estimates.top("inflow", a, 1995, number=0))):
+                       (InputError, lambda: estimates.top("inflow", a, 1995, number=0)),
+                       *((InputError, lambda n=n: estimates.top("inflow", a, 1995, number=n))
+                         for n in (1.5, "3", None, True, np.nan, np.array([1, 2]), -1, [3])),
+                       (InputError, lambda: estimates.top(np.array(["inflow", "outflow"]), a, 1995)),
+                       (InputError, lambda: estimates.top(["inflow"], a, 1995)),
+                       (UnknownTerritoryError, lambda: estimates.net(None)),
+                       (UnknownTerritoryError, lambda: estimates.flow(np.array([1, 2]), b))):
         with pytest.raises(error) as caught:
             ask()
         assert "\n" not in str(caught.value) and "Remedy" in str(caught.value)

@@ -39,7 +39,7 @@ def test_frictionless_accepts_it(package_folder):
     there = {str(f.relative_to(package_folder)) for f in package_folder.rglob("*")
              if f.suffix in (".nc", ".csv", ".parquet", ".json")}
     assert there - listed == {"datapackage.json", "manifest.json", "schemas/flows.json", "schemas/net_migration.json",
-                              "schemas/territories.json"}
+                              "schemas/pairs.json", "schemas/territories.json"}
 
 
 @pytest.mark.parametrize(("old", "new"), [("observed", "guessed"), ('"A"', '"Z"')])
@@ -63,6 +63,30 @@ def test_the_csv_files_add_up(package_folder, csv_flows):
     np.testing.assert_allclose(net.inflow - net.outflow, net.net_migration, atol=1e-3)
     np.testing.assert_allclose(net.groupby("year").net_migration.sum(), 0, atol=1e-2)
     assert (flows.lower <= flows.flow).all() and (flows.upper >= flows.flow).all()
+
+
+def test_pairs_say_what_the_estimates_answer(package_folder, release_folder):
+    """Read without any option: no code of a territory may be taken for a missing value."""
+    estimates = open_estimates(release_folder)
+    files = sorted((package_folder / "csv" / "pairs").glob("*.csv"))
+    assert [f.stem for f in files] == sorted(estimates.codes)
+    parts = pd.concat([pd.read_csv(f) for f in files])
+    assert len(parts) and not parts.duplicated(["year", "territory", "other"]).any()
+    assert (parts[["inflow", "outflow"]].max(axis=1) >= 10).all()
+    opposite = parts.merge(parts, left_on=["year", "territory", "other"], right_on=["year", "other", "territory"])
+    assert len(opposite) == len(parts)
+    np.testing.assert_array_equal(opposite.net_migration_lower_x, -opposite.net_migration_upper_y)
+    for (here, there), own in list(parts.groupby(["territory", "other"]))[:5]:
+        for answer in (estimates.net(here, there), estimates.total(here, there)):
+            expected = answer[answer.year.isin(own.year)].reset_index(drop=True)
+            pd.testing.assert_frame_equal(own[list(answer)].reset_index(drop=True), expected, check_dtype=False)
+
+
+def test_a_plain_reader_loses_no_code(package_folder):
+    for file in sorted((package_folder / "csv").rglob("*.csv")):
+        table = pd.read_csv(file)
+        coded = [c for c in table if c in ("iso3", "iso2", "territory", "other", "origin", "destination", "name")]
+        assert coded and not table[coded].isna().any().any(), file
 
 
 def test_all_formats_say_the_same(package_folder, release_folder, csv_flows):

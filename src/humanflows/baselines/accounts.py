@@ -118,7 +118,7 @@ def open_account(stock_start: xr.DataArray, stock_end: xr.DataArray, births: xr.
     dying = account.deaths > account.start.sum(0) + account.births
     if dying.any():
         raise InputError("deaths", "more deaths than people who lived or were born there", "mend deaths or population",
-                         key=f"{names[int(dying.argmax())]}, {period}")
+                         key=place_in_period(names[int(dying.argmax())], period))
     return account
 
 
@@ -133,7 +133,12 @@ def _refuse(values, dims, what, names, period, natives):
         if bad.any():
             where = np.argwhere(bad)[0]
             shown = ", ".join(f"{d} {names[i]}" for d, i in zip(dims, where))
-            raise kind(what, problem, remedy, key=f"{shown}, {period}")
+            raise kind(what, problem, remedy, key=place_in_period(shown, period))
+
+
+def place_in_period(place: str, period: str) -> str:
+    """A place, and the period where one is named."""
+    return ", ".join(filter(None, (place, period)))
 
 
 def as_flow(values: np.ndarray, names: Sequence[str], **attrs) -> xr.DataArray:

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import InputError
-from .accounts import Account, Reconstruction, as_flow, make_repairs, make_stock, open_account
+from .accounts import Account, Reconstruction, as_flow, make_repairs, make_stock, open_account, place_in_period
 from .ipf import Convergence, NotConvergedError, fit_margins
 
 TOLERANCE = 1e-3           # persons; the stop at which the published examples reproduce to the last printed digit
@@ -123,7 +123,7 @@ def match_tables(account: Account, system: str = "closed", surplus: str = "drop"
     if (dying > 1).any():
         where = int(dying.argmax())
         raise InputError("deaths", "more deaths than population at the start", "use a shorter period",
-                         key=f"{account.names[where]}, {account.period}")
+                         key=place_in_period(account.names[where], account.period))
     survivors = start * (1 - dying)
     born, more = _births_by_birthplace(account, end)
     repairs += more
@@ -181,7 +181,7 @@ def _births_by_birthplace(account: Account, end: np.ndarray) -> tuple[np.ndarray
     for r in np.flatnonzero(account.births > natives):
         if account.births[r] > population[r]:
             raise InputError("births", "more births than people at the end of the period", "mend births or population",
-                             key=f"{account.names[r]}, {account.period}")
+                             key=place_in_period(account.names[r], account.period))
         born[:, r] = account.births[r] * end[:, r] / population[r]
         repairs.append((account.period, "births exceed natives: spread over birthplaces", account.names[r],
                         float(account.births[r]), float(born[r, r])))

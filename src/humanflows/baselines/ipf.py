@@ -65,7 +65,8 @@ def fit_margins(seed: np.ndarray, rows: np.ndarray, columns: np.ndarray, *, tole
     Raises
     ------
     NotConvergedError
-        Naming the tables whose margins are not met, with the worst of them.
+        Naming the tables whose rows and columns have different totals, before anything is fitted; or those whose
+        margins are not met in the end, with the worst of them.
     InputError
         For negative or missing numbers.
     """
@@ -77,6 +78,7 @@ def fit_margins(seed: np.ndarray, rows: np.ndarray, columns: np.ndarray, *, tole
     number = max(len(rows), len(columns), 1 if np.ndim(seed) == 2 else len(seed))
     seed = np.broadcast_to(np.asarray(seed, float), (number, rows.shape[1], columns.shape[1]))
     rows, columns = (np.broadcast_to(v, (number, v.shape[1])) for v in (rows, columns))
+    _check_totals(rows.sum(1), columns.sum(1), margin_tolerance, names, what)
     fitted = np.empty(seed.shape)
     iterations, change = np.zeros(number, int), np.full(number, np.inf)
     active, a, b = np.arange(number), np.ones(rows.shape), np.ones(columns.shape)
@@ -107,6 +109,18 @@ def fit_margins(seed: np.ndarray, rows: np.ndarray, columns: np.ndarray, *, tole
             "the zeros of the table contradict its margins, or max_iterations is too small: see which territory has "
             "no migrants where its total has to change", key=_listed(ended.failed, names))
     return (fitted[0] if single else fitted), ended
+
+
+def _check_totals(rows: np.ndarray, columns: np.ndarray, tolerance: float, names, what: str) -> None:
+    """Refuse tables (table,) whose rows and columns add up to different numbers: no table has both."""
+    gap = np.abs(rows - columns)
+    differ = np.flatnonzero(gap > tolerance * np.maximum(rows, columns))
+    if len(differ):
+        worst = differ[np.argmax(gap[differ])]
+        raise NotConvergedError(
+            what, f"the totals of rows and columns differ in {len(differ)} of {len(rows)} tables (worst "
+            f"{rows[worst]:.10g} and {columns[worst]:.10g})",
+            "scale the rows or the columns, so that both add up to the same number", key=_listed(differ, names))
 
 
 def _ratio(target: np.ndarray, present: np.ndarray) -> np.ndarray:

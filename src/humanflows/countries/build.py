@@ -11,7 +11,7 @@ from tqdm import tqdm
 from .. import artifacts, paths
 from ..dataset import names
 from ..dataset.answers import Answers
-from ..errors import ArtifactError
+from ..errors import ArtifactError, InputError
 from . import page
 from .tables import describe
 
@@ -49,9 +49,16 @@ def build_countries(target: Path | None = None, release: Path | None = None, *, 
         For a territory that the release does not have.
     ArtifactError
         When the release is missing or damaged.
+    InputError
+        When the target is no folder, and none can be made there.
     """
     begin = time.perf_counter()
     target, release = Path(target or paths.COUNTRIES), Path(release or paths.RELEASE)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(target, f"no folder for pages ({error.strerror})", "name a new folder, or one with pages"
+                         ) from error
     answers = Answers(release)
     codes = [names.resolve(t, answers.codes) for t in only] if only is not None else list(answers.codes)
     for code in codes:
@@ -105,6 +112,7 @@ def make_country(code: str, target: Path, release: Path, inputs: dict) -> str:
     artifacts.manifest_path(target / f"{code}.md").unlink(missing_ok=True)
     about = {"version": _version(release), "licence": "CC BY 4.0"}
     downloads = {"csv": files.write_csv(answers, code, target / f"{code}.csv.zip"),
+                 "pairs": files.write_pairs(answers, code, target / f"{code}_pairs.csv.zip"),
                  "json": files.write_json(country, target / f"{code}.json", about)}
     figures.set_style()
     drawn = {}

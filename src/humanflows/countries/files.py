@@ -1,4 +1,5 @@
-"""The downloads of a page: all flows of the territory as a zipped CSV file, and what the page says as JSON."""
+"""The downloads of a page: all flows of the territory, and its net migration with each other one, as zipped CSV files;
+and what the page says as JSON."""
 import io
 import json
 import tempfile
@@ -18,7 +19,7 @@ from ..dataset.answers import Answers
 from ..dataset.grades import GRADES
 from .tables import PROVENANCE, SIDES, Country, Groups
 
-SMALLEST = 10       # persons: a corridor-year below is left out of the CSV file, which it would double in size
+SMALLEST = dataset_tables.SMALLEST_OF_PAIRS     # persons: a corridor-year below would double the CSV file in size
 _EPOCH = (1980, 1, 1, 0, 0, 0)      # of files in an archive: the same bytes whenever it is made
 
 
@@ -31,8 +32,17 @@ def write_csv(answers: Answers, code: str, target: Path) -> Path:
     here = answers.store.position[code]
     rows = np.flatnonzero(kept & ((origin == here) | (destination == here)))
     order = np.lexsort((table["year"].to_numpy()[rows], destination[rows], origin[rows], origin[rows] == here))
+    return _zip(table.take(pa.array(rows[order])), f"{code}.csv", target)
+
+
+def write_pairs(answers: Answers, code: str, target: Path) -> Path:
+    """Net migration with each other territory, and both directions together, one CSV file in a zip archive."""
+    return _zip(dataset_tables.pairs(answers, code), f"{code}_pairs.csv", target)
+
+
+def _zip(table: pa.Table, name: str, target: Path) -> Path:
     with tempfile.TemporaryDirectory() as folder:
-        plain = dataset_tables.write_csv(table.take(pa.array(rows[order])), Path(folder) / f"{code}.csv")
+        plain = dataset_tables.write_csv(table, Path(folder) / name)
         content = plain.read_bytes()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from ..dataset import grades
 from ..dataset.answers import Answers
 from ..dataset.evidence import BASIS_MEANINGS
+from ..dataset.pairs import ASSUMPTION
 from ..plotting.charts import SOURCE_TITLES
 from . import sentences, words
 from .files import SMALLEST
@@ -50,7 +51,7 @@ def render_page(country: Country, figures: Mapping[str, str], files: Mapping[str
     ----------
     country : its numbers.
     figures : file of each figure, by the names of ``figures.FIGURES``; those that the page shows.
-    files : name and bytes of each download, by ``csv`` and ``json``.
+    files : name and bytes of each download, by ``csv``, ``pairs`` and ``json``.
     """
     partner = next((c.code for s in SIDES for c in country.corridors[s]), "")
     return _environment().get_template("country.md.jinja").render(
@@ -60,7 +61,7 @@ def render_page(country: Country, figures: Mapping[str, str], files: Mapping[str
         people=sentences.people(country), sure=sentences.how_sure(country), alts=sentences.alts(country),
         description=sentences.description(country),
         basis_meanings=BASIS_MEANINGS, provenance=PROVENANCE_MEANINGS, titles=SOURCE_TITLES,
-        smallest=SMALLEST)
+        smallest=SMALLEST, assumption=ASSUMPTION)
 
 
 def index_row(country: Country) -> dict:

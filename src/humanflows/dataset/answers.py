@@ -7,12 +7,13 @@ import numpy as np
 
 from ..errors import ArtifactError, InputError
 from ..results.birthplace_ends import birthplace_ends, classes_of, kinds_of
-from . import grades
+from . import grades, pairs
 from .birthplace import VARIABLES, ByBirthplace
 from .evidence import BASIS, Evidence
 from .files import Store
+from .inputs import quoted, whole
 from .names import name, resolve
-from .years import choose_years
+from .years import choose_years, means_years
 
 Columns = dict[str, np.ndarray]
 SIDES = ("inflow", "outflow")
@@ -74,11 +75,12 @@ class Answers:
         here, at = self.place(place), choose_years(year, self.years)
         if len(at) != 1:
             raise InputError("years", "the largest flows are those of one year", "give a single year, as 2019")
-        if number < 1:
-            raise InputError("number", f"{number} rows", "ask for at least one")
+        rows = whole(number)
+        if rows is None or rows < 1:
+            raise InputError("number", f"{quoted(number)} rows", "ask for a whole number of rows, at least one")
         t = int(at[0])
         values = self.store.array("flow")[t, :, here] if side == "inflow" else self.store.array("flow")[t, here]
-        order = np.argsort(-values, kind="stable")[:number]
+        order = np.argsort(-values, kind="stable")[:rows]
         order = order[values[order] > 0]
         o, d = (order, here) if side == "inflow" else (here, order)
         y = np.full(len(order), t)
@@ -88,8 +90,15 @@ class Answers:
         share = judged["flow"] / max(float(values.sum(dtype=np.float64)), 1e-30)
         return {**out, "flow": judged.pop("flow"), "share": share, **judged}
 
-    def net(self, place: str, years=None) -> Columns:
-        """Inflow, outflow and net migration of a territory."""
+    def net(self, place: str, other: str | None = None, years=None) -> Columns:
+        """Inflow, outflow and net migration of a territory; with another territory alone, where one is named.
+
+        Years may stand in the place of the other territory.
+        """
+        if years is None and means_years(other):
+            other, years = None, other
+        if other is not None:
+            return {k: v for k, v in self.exchange(place, other, years).items() if not k.startswith("total")}
         k, at = self.place(place), choose_years(years, self.years)
         flow = self.store.array("flow")
         out = {**self._named(year=at, territory=k), "inflow": flow[at, :, k].sum(1, dtype=np.float64),
@@ -97,6 +106,24 @@ class Answers:
                "net_migration": self.store.array("net_migration")[at, k]}
         return out | {v: self.store.array(v)[at, k] for v in ("net_migration_lower", "net_migration_upper")
                       if self.store.has(v)}
+
+    def total(self, place: str, other: str, years=None) -> Columns:
+        """Inflow and outflow of a territory with another one, and both together."""
+        return {k: v for k, v in self.exchange(place, other, years).items() if not k.startswith("net_migration")}
+
+    def exchange(self, place: str, other: str, years=None) -> Columns:
+        """Both directions between two territories, as the first one sees them: see :mod:`humanflows.dataset.pairs`."""
+        k, o = self._corridor(place, other)
+        at = choose_years(years, self.years)
+        return {**self._named(year=at, territory=k, other=o), **self.exchanged(at, k, o)}
+
+    def exchanged(self, at, here, there) -> Columns:
+        """Columns of :func:`humanflows.dataset.pairs.exchange` by positions of years and territories."""
+        flow, ends = self.store.array("flow"), None
+        if self.intervals:
+            lower, upper = self.store.array("flow_lower"), self.store.array("flow_upper")
+            ends = [[v[at, o, d] for v in (lower, upper)] for o, d in ((there, here), (here, there))]
+        return pairs.exchange(flow[at, there, here], flow[at, here, there], ends)
 
     def stock(self, birthplace: str | None = None, residence: str | None = None, dates=None) -> Columns:
         """People by birthplace and residence on 1 January; all of the one that is not given."""
@@ -180,7 +207,7 @@ class Answers:
     def _corridor(self, origin: str, destination: str) -> tuple[int, int]:
         o, d = self.place(origin), self.place(destination)
         if o == d:
-            raise InputError("corridor", f"origin and destination are both {name(self.codes[o])}",
+            raise InputError("corridor", f"both territories are {name(self.codes[o])}",
                              "name two different territories; moves inside one are not estimated")
         return o, d
 
@@ -195,8 +222,8 @@ class Answers:
 
 
 def _choice(text: str, known: Iterable[str], what: str) -> str:
-    if text in known:
+    if isinstance(text, str) and text in known:
         return text
-    near = get_close_matches(str(text), known, n=1, cutoff=0.3)
-    raise InputError(what, f"there is no {what} {str(text)!r}",
+    near = get_close_matches(str(text)[:50], known, n=1, cutoff=0.3)
+    raise InputError(what, f"there is no {what} {quoted(text)}",
                      f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}")

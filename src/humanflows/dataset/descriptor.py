@@ -7,7 +7,7 @@ import yaml
 
 from .. import artifacts, paths
 from ..errors import ArtifactError
-from . import grades
+from . import grades, pairs, tables
 from .answers import Answers
 from .evidence import BASIS, BASIS_MEANINGS
 from .names import name
@@ -18,8 +18,9 @@ LICENCES = [{"name": "CC-BY-4.0", "title": "Creative Commons Attribution 4.0 Int
 _MEDIA = {"nc": "application/netcdf", "parquet": "application/vnd.apache.parquet", "csv": "text/csv",
           "json": "application/json"}
 _VERSION = re.compile(r"^##\s+\[?v?(\d+(?:\.\d+)+)", re.MULTILINE)
-_TYPES = {"year": "year", "origin": "string", "destination": "string", "territory": "string", "iso3": "string",
-          "name": "string", "region": "string", "basis": "string", "sources": "string", "grade": "string"}
+_TYPES = {"year": "year", "origin": "string", "destination": "string", "territory": "string", "other": "string",
+          "iso3": "string", "name": "string", "region": "string", "basis": "string", "sources": "string",
+          "grade": "string"}
 _MEANS = {
     "year": "calendar year", "origin": "territory that people leave, ISO 3166-1 alpha-3",
     "destination": "territory that people move to, ISO 3166-1 alpha-3", "territory": "ISO 3166-1 alpha-3",
@@ -28,7 +29,11 @@ _MEANS = {
     "basis": "what the estimate stands on: " + "; ".join(f"{k}: {v}" for k, v in BASIS_MEANINGS.items()),
     "sources": "sources that report this corridor in this year, learned from or not, parted by semicolons; may be none",
     "grade": "A to E, by the rule in README.md", "inflow": "persons who move in", "outflow": "persons who move out",
-    "net_migration": "inflow minus outflow", "iso3": "ISO 3166-1 alpha-3", "name": "English short name",
+    "net_migration": "inflow minus outflow", "total": "inflow and outflow together",
+    "other": "territory that the moves come from and go to, ISO 3166-1 alpha-3",
+    **{f"{k}_{end}": f"{end} end of its interval: {v}" for k, v in pairs.ASSUMPTION.items()
+       for end in ("lower", "upper")},
+    "iso3": "ISO 3166-1 alpha-3", "name": "English short name",
     "region": "region of the world",
 }
 
@@ -80,14 +85,14 @@ def schema_of(columns: list[str], codes: tuple[str, ...], *, key: list[str]) -> 
     fields = []
     for column in columns:
         kind = _TYPES.get(column, "number")
-        limits: dict = {"required": column not in ("sources", "region", "upper")}
-        if column in ("origin", "destination", "territory", "iso3"):
+        limits: dict = {"required": column not in ("sources", "region") and not column.endswith("upper")}
+        if column in ("origin", "destination", "territory", "other", "iso3"):
             limits["enum"] = list(codes)
         elif column == "grade":
             limits["enum"] = list(grades.GRADES)
         elif column == "basis":
             limits["enum"] = list(BASIS)
-        elif column in ("flow", "inflow", "outflow"):
+        elif column in ("flow", "inflow", "outflow", "total"):
             limits["minimum"] = 0
         fields.append({"name": column, "type": kind, "description": _MEANS.get(column, column), "constraints": limits})
     return {"fields": fields, "primaryKey": key, "missingValues": [""]}
@@ -103,6 +108,8 @@ def write_descriptor(folder: Path, answers: Answers, columns: list[str], version
     net = (folder / "csv" / "net_migration.csv").read_text(encoding="utf-8").split("\n", 1)[0].replace('"', "")
     schemas = {"flows": schema_of(columns, answers.codes, key=["year", "origin", "destination"]),
                "net_migration": schema_of(net.split(","), answers.codes, key=["year", "territory"]),
+               "pairs": schema_of(tables.pairs(answers, answers.codes[0]).column_names, answers.codes,
+                                  key=["year", "territory", "other"]),
                "territories": schema_of(["iso3", "name", "region"], answers.codes, key=["iso3"])}
     for which, schema in schemas.items():
         artifacts.write_text(folder / "schemas" / f"{which}.json", json.dumps(schema, indent=1) + "\n")
@@ -126,8 +133,10 @@ def _resource(folder: Path, file: Path) -> dict:
            "format": kind, "mediatype": _MEDIA[kind], "bytes": file.stat().st_size,
            "hash": f"sha256:{artifacts.sha256(file)}"}
     if kind == "csv":
-        which = "flows" if path.parts[1] == "flows" else file.stem
-        title = f"Flows into and out of {name(file.stem)}" if which == "flows" else file.stem.replace("_", " ")
+        which = path.parts[1] if len(path.parts) > 2 else file.stem
+        titles = {"flows": f"Flows into and out of {name(file.stem)}",
+                  "pairs": f"Net migration of {name(file.stem)} with each other territory"}
+        title = titles.get(which, file.stem.replace("_", " "))
         return {**out, "title": title, "type": "table", "encoding": "utf-8", "schema": f"schemas/{which}.json"}
     return {**out, "type": "json" if kind == "json" else "file"}
 
@@ -138,6 +147,8 @@ def readme(version: str, answers: Answers, rule: str) -> str:
                         for s in sources_of(answers))
     columns = "\n".join(f"- `{k}`: {_MEANS[k]}" for k in ("flow", "lower", "upper", "basis", "sources", "grade"))
     first = answers.codes[0]
+    ends = f". Intervals of net migration: {pairs.ASSUMPTION['net_migration']}; of the total: " \
+           f"{pairs.ASSUMPTION['total']}" if answers.intervals else ""
     return f"""# {TITLE}
 
 Version {version}. Estimates of persons who moved between {len(answers.codes)} territories in each year from \
@@ -152,6 +163,8 @@ They are estimates, not counts.
 - `csv/flows/{first}.csv` and `json/{first}.json`, and so on: all flows into and out of one territory. As in Parquet, a
   row is a corridor-year in which at least half a person is estimated to move, or a source speaks; in all others the
   estimate is below half a person.
+- `csv/pairs/{first}.csv`, and so on: net migration of one territory with each other one, and both directions together,
+  of pairs and years with at least {tables.SMALLEST_OF_PAIRS} people in one direction{ends}.
 - `datapackage.json`: every file with its sha256 and columns (`frictionless validate datapackage.json`).
 
 ## Columns

@@ -3,7 +3,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import grades
+from . import grades, pairs
 from .answers import Answers, Columns
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ class Estimates:
     """Released estimates of migration flows, stocks and net migration.
 
     Territories are given by ISO 3166-1 code or English name. Years are ``2015``, ``"2010-2015"``,
-    ``slice(2010, 2015)`` (ranges hold both ends), a list, or None for all. Numbers are persons; a flow or stock below
-    half a person is zero.
+    ``slice(2010, 2015)`` (ranges hold both ends), a list or array, or None for all. Numbers are persons; a flow or
+    stock below half a person is zero.
 
     Parameters
     ----------
@@ -80,15 +80,38 @@ class Estimates:
         """
         return _frame(self._answers.top(side, place, year, number))
 
-    def net(self, place: str, years: Years = None) -> "pd.DataFrame":
-        """Inflow, outflow and net migration.
+    def net(self, place: str, other: str | Years = None, years: Years = None) -> "pd.DataFrame":
+        """Inflow, outflow and net migration of a territory: with all others, or with one that is named.
+
+        ``net("Colombia", "Venezuela", 2018)`` counts from Colombia's side: who came from Venezuela less who went there,
+        and so is the opposite of ``net("Venezuela", "Colombia", 2018)``. Where no other territory is named, years may
+        stand second: ``net("Colombia", 2018)``.
 
         Returns
         -------
         DataFrame, a row per year: ``year, territory, inflow, outflow, net_migration``, and ``net_migration_lower,
-        net_migration_upper`` (95%) where the release has intervals.
+        net_migration_upper`` (95%) where the release has intervals. With one other territory it stands in ``other``,
+        and the interval is put together from those of the two directions: what is assumed of their errors is said in
+        :mod:`humanflows.dataset.pairs` and in ``attrs["interval"]`` of the answer.
         """
-        return _frame(self._answers.net(place, years))
+        frame = _frame(self._answers.net(place, other, years))
+        if "other" in frame and self._answers.intervals:
+            frame.attrs["interval"] = pairs.ASSUMPTION["net_migration"]
+        return frame
+
+    def total(self, place: str, other: str, years: Years = None) -> "pd.DataFrame":
+        """People who moved between two territories, in both directions together.
+
+        Returns
+        -------
+        DataFrame, a row per year: ``year, territory, other, inflow, outflow, total``, and ``total_lower, total_upper``
+        (95%) where the release has intervals, put together from those of the two directions: what is assumed of their
+        errors is said in :mod:`humanflows.dataset.pairs` and in ``attrs["interval"]`` of the answer.
+        """
+        frame = _frame(self._answers.total(place, other, years))
+        if self._answers.intervals:
+            frame.attrs["interval"] = pairs.ASSUMPTION["total"]
+        return frame
 
     def stock(self, birthplace: str | None = None, residence: str | None = None, years: Years = None) -> "pd.DataFrame":
         """People by birthplace and residence on 1 January of the years, natives among them.

@@ -1,9 +1,9 @@
-"""A package of the estimates for readers of any tool, made from a release in one go: nothing in it is computed anew.
+"""A package of the estimates for readers of any tool, made from a release in one go: nothing in it is estimated anew.
 
 ```
 flows.nc stocks.nc net_migration.nc birthplace.nc     NetCDF 4, one chunk a year; open_estimates reads the folder
 parquet/flows/year=2015/part-0.parquet …              Parquet by year; stocks/date_year=2015; net_migration.parquet
-csv/flows/DEU.csv  csv/net_migration.csv  csv/territories.csv
+csv/flows/DEU.csv  csv/pairs/DEU.csv  csv/net_migration.csv  csv/territories.csv
 json/DEU.json                                         one per territory
 datapackage.json  schemas/                            Frictionless: what each file is, its columns, its sha256
 README.md CHANGELOG.md CITATION.cff LICENSE-DATA manifest.json

@@ -15,6 +15,7 @@ from .evidence import BASIS
 from .names import name, region
 
 ENDS = ("lower", "upper")
+SMALLEST_OF_PAIRS = 10      # persons in one direction, at least, of the pairs of territories that a table lists
 
 
 def flows_of_year(answers: Answers, t: int) -> pa.Table:
@@ -80,6 +81,25 @@ def net_migration(answers: Answers) -> pa.Table:
     return pa.table({k: np.round(v, 4) if isinstance(v, np.ndarray) else v for k, v in columns.items()})
 
 
+def pairs(answers: Answers, code: str) -> pa.Table:
+    """Net migration of a territory with each other one, and both directions together.
+
+    Returns
+    -------
+    Table by other territory and year, of pairs and years with at least ten people in one direction: ``year, territory,
+    other, inflow, outflow, net_migration, total``, and ``net_migration_lower, net_migration_upper, total_lower,
+    total_upper`` where there are intervals (:mod:`humanflows.dataset.pairs`).
+    """
+    here = answers.store.position[code]
+    others = np.array([k for k in range(len(answers.codes)) if k != here], dtype=int)
+    at = np.arange(len(answers.years))
+    columns = answers.exchanged(at, here, others[:, None])      # (other, year)
+    o, t = np.nonzero(np.maximum(columns["inflow"], columns["outflow"]) >= SMALLEST_OF_PAIRS)
+    return pa.table({"year": pa.array(np.array(answers.years, np.int16)[t]),
+                     "territory": _coded(np.full(len(o), here), answers.codes),
+                     "other": _coded(others[o], answers.codes), **{k: v[o, t] for k, v in columns.items()}})
+
+
 def territories(answers: Answers) -> pa.Table:
     """``iso3, name, region`` of the territories."""
     return pa.table({"iso3": list(answers.codes), "name": [name(c) for c in answers.codes],
@@ -112,7 +132,8 @@ def write_csv(table: pa.Table, file: Path) -> Path:
 
 
 def write_territories(answers: Answers, table: pa.Table, folder: Path) -> Iterator[Path]:
-    """For each territory ``csv/flows/DEU.csv``, all flows in and out, and ``json/DEU.json``. Yields the paths.
+    """For each territory ``csv/flows/DEU.csv``, all flows in and out, ``csv/pairs/DEU.csv``, net migration with each
+    other one, and ``json/DEU.json``. Yields the paths.
 
     The JSON holds ``territory, name, region, net_migration`` by year, and ``inflow`` and ``outflow``: a list of the
     other territories, each with columns of one length.
@@ -124,6 +145,7 @@ def write_territories(answers: Answers, table: pa.Table, folder: Path) -> Iterat
     for k, code in enumerate(codes):
         rows = np.flatnonzero((origin == k) | (destination == k))
         yield write_csv(table.take(pa.array(rows)), folder / "csv" / "flows" / f"{code}.csv")
+        yield write_csv(pairs(answers, code), folder / "csv" / "pairs" / f"{code}.csv")
         about = {"territory": code, "name": name(code), "region": region(code), "unit": "persons",
                  "net_migration": {"year": answers.years, "net_migration": np.round(net[:, k], 4).tolist()},
                  "inflow": _by_other(columns, rows[destination[rows] == k], origin, codes),

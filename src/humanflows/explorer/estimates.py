@@ -12,7 +12,7 @@ from ..dataset.answers import Answers
 from ..dataset.birthplace import PARTS
 from ..dataset.evidence import BASIS, BASIS_MEANINGS, SEEN_MEANINGS
 from ..dataset.grades import GRADES, rule
-from ..dataset.names import ALIASES, name, region
+from ..dataset.names import name, other_names, region
 from .packing import NO_NUMBER, Part, encode
 
 SMALLEST = 10           # persons; a flow or stock that rounds to fewer is left out
@@ -56,7 +56,7 @@ def territory_parts(answers: Answers, outlines: dict) -> list[Part]:
            if store.has(k)}
     codes = list(store.codes)
     about = {"codes": codes, "names": [name(c) for c in codes], "regions": [region(c) for c in codes],
-             "aliases": {c: list(a) for c, a in ALIASES.items() if c in store.position},
+             "aliases": {c: list(a) for c, a in other_names().items() if c in store.position},
              "years": store.years, "first_stock": store.dates[0], "profile": store.manifest.get("profile", ""),
              "smallest": SMALLEST, "outlines": outlines, "intervals": answers.intervals,
              "no_number": NO_NUMBER, "net_intervals": "net_migration_lower" in net, "totals_intervals": False}
