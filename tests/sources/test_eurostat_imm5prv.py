@@ -66,4 +66,4 @@ def test_real_file_and_the_two_that_it_must_agree_with(source_file):
     parts = pd.concat([flow.rename(columns={"reporter": "territory"}), margin])
     parts = parts.groupby(["territory", "year"])["persons"].sum()
     shared = parts.index.intersection(whole.index)
-    assert len(shared) > 500 and (parts[shared] <= whole[shared]).all(), "the parts never exceed the whole"
+    assert len(shared) > 450 and (parts[shared] <= whole[shared]).all(), "the parts never exceed the whole"
