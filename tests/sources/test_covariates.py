@@ -9,6 +9,7 @@ from humanflows.sources.eu import read_eu
 from humanflows.sources.gdp import read_gdp
 from humanflows.sources.gravity import BORDERS, read_gravity
 from humanflows.sources.national_net_migration import read_national_net_migration
+from humanflows.sources.omissions import ANOTHER_YEAR, NO_NUMBER, Omissions
 from humanflows.territories import codes
 
 INPUTS = "gaskin_abel/inputs/"
@@ -17,16 +18,28 @@ INPUTS = "gaskin_abel/inputs/"
 @pytest.fixture
 def netcdf(tmp_path):
     """Write a NetCDF 3 file of one variable on (Year, Country ISO)."""
-    def write(variable, values, places=("FRA", "DEU")):
+    def write(variable, values, places=("FRA", "DEU"), years=(2022, 2023)):
         data = xr.Dataset({variable: (("Year", "Country ISO"), np.array(values, float))},
-                          {"Year": np.array([2022, 2023], np.int32), "Country ISO": list(places)})
+                          {"Year": np.array(years, np.int32), "Country ISO": list(places)})
         data.to_netcdf(tmp_path / "sample.nc", engine="scipy")
         return tmp_path / "sample.nc"
     return write
 
 
+@pytest.mark.parametrize("read, variable, years", [
+    (read_conflict, "Conflict deaths", (1989, 1990)), (read_eu, "EU", (1989, 2023)),
+    (read_national_net_migration, "Net migration", (1984, 1985))])
+def test_years_before_the_first_are_counted(netcdf, read, variable, years):
+    omitted = Omissions()
+    frame = read(netcdf(variable, [[1, 0], [1, 0]], years=years), omitted=omitted)
+    assert frame["year"].min() == years[1]
+    assert omitted.table().values.tolist() == [[ANOTHER_YEAR, years[0], 2, 0]]
+
+
 def test_missing_values_are_left_out(netcdf):
-    frame = read_conflict(netcdf("Conflict deaths", [[1, np.nan], [3, 4]]))
+    omitted = Omissions()
+    frame = read_conflict(netcdf("Conflict deaths", [[1, np.nan], [3, 4]]), omitted=omitted)
+    assert omitted.table().values.tolist() == [[NO_NUMBER, 2022, 1, 0]]
     assert frame.set_index(["territory", "year"])["value"].to_dict() == {
         ("FRA", 2022): 1, ("FRA", 2023): 3, ("DEU", 2023): 4}
 

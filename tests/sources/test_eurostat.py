@@ -5,6 +5,7 @@ import pytest
 
 from humanflows.errors import DuplicateKeyError, NegativeCountError, SchemaError, UnknownTerritoryError
 from humanflows.sources.eurostat import read_eurostat, tidy
+from humanflows.sources.omissions import NO_NUMBER, Omissions
 
 
 def frame(**changes):
@@ -16,7 +17,9 @@ def frame(**changes):
 
 
 def test_both_reporters_speak_and_nan_is_unreported():
-    table = tidy(frame(), file="x")
+    omitted = Omissions()
+    table = tidy(frame(), file="x", omitted=omitted)
+    assert omitted.table().values.tolist() == [[NO_NUMBER, 2013, 1, 0]]
     rows = {(r.side, r.reporter, r.year): r.persons for r in table.itertuples()}
     assert rows == {("immigration", "DEU", 2012): 100, ("emigration", "POL", 2012): 40, ("emigration", "POL", 2013): 50}
     assert set(table["origin"]) == {"POL"} and set(table["destination"]) == {"DEU"}

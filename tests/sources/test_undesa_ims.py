@@ -2,6 +2,7 @@
 import pandas as pd
 import pytest
 import rdata
+from accounting import left_out
 
 from humanflows.errors import (
     DuplicateKeyError,
@@ -10,6 +11,7 @@ from humanflows.errors import (
     UnknownTerritoryError,
     YearRangeError,
 )
+from humanflows.sources.omissions import Omissions
 from humanflows.sources.undesa_ims import read_undesa_ims, world_total
 
 REVISION = {r: f"undesa_ims/gdidata_undesa_stocks_{r}rev.rda" for r in (2020, 2024)}
@@ -32,12 +34,30 @@ def sample(tmp_path):
 
 
 def test_sexes_are_summed_and_definitions_kept(sample):
-    frame = read_undesa_ims([sample()]).set_index("residence")
+    frame = read_undesa_ims([sample()])["stock"].set_index("residence")
     assert frame["persons"].to_dict() == {"FRA": 100, "JPN": 10, "TCD": 3}
     assert frame["birthplace"].to_dict() == {"FRA": "DZA", "JPN": "KOR", "TCD": "SDN"}, "geo is the residence"
     assert frame["definition"].to_dict() == {"FRA": "foreign_born", "JPN": "citizenship", "TCD": "mixed"}
     assert frame["status"].to_dict() == {"FRA": "reported", "JPN": "reported", "TCD": "imputed"}
     assert world_total(sample(), 1990) == 127
+
+
+def test_others_totals_and_those_outside_are_kept_or_counted(sample):
+    """Nobody of the 127 migrants, two more in the Channel Islands and three born there is lost."""
+    def with_islands(frame):
+        more = pd.DataFrame([("XCX", 1990, "FRA", "male", 2, 1, 0, 0, 0), ("FRA", 1990, "XCX", "male", 3, 1, 0, 0, 0)],
+                            columns=frame.columns)
+        return pd.concat([frame, more.astype(frame.dtypes.to_dict())], ignore_index=True)
+
+    omitted = Omissions()
+    tables = read_undesa_ims([sample(with_islands)], omitted=omitted)
+    margin = tables["margin"].set_index(["territory", "group"])["persons"].to_dict()
+    assert margin == {("FRA", "total"): 117, ("FRA", "others"): 14, ("JPN", "total"): 10, ("TCD", "total"): 3}
+    assert set(tables["margin"]["source"]) == {"undesa_ims_2024"}
+    assert set(tables["margin"]["quantity"]) == {"stock"} and set(tables["margin"]["side"]) == {"residence"}
+    assert left_out(omitted) == {"residence outside the 231 territories": (1, 2),
+                                 "birthplace outside the 231 territories": (1, 3)}
+    assert tables["stock"]["persons"].sum() + 14 + 2 + 3 == 127 + 5
 
 
 def test_unknown_territory_is_refused(sample):
@@ -89,7 +109,9 @@ def test_world_totals_of_the_publisher(source_file, revision, year, total):
 
 @pytest.mark.sources
 def test_real_stocks(source_file):
-    frame = read_undesa_ims([source_file(f) for f in REVISION.values()])
+    omitted = Omissions()
+    tables = read_undesa_ims([source_file(f) for f in REVISION.values()], omitted=omitted)
+    frame, margin = tables["stock"], tables["margin"]
     assert set(frame["revision"]) == {2020, 2024}
     assert set(frame["definition"]) == {"foreign_born", "citizenship", "mixed"}
     assert sorted(frame["year"].unique()) == [1990, 1995, 2000, 2005, 2010, 2015, 2020, 2024]
@@ -97,3 +119,13 @@ def test_real_stocks(source_file):
     assert latest["residence"].nunique() > 225
     top = latest.sort_values("persons").iloc[-1]
     assert (top["birthplace"], top["residence"]) == ("MEX", "USA") and 10.5e6 < top["persons"] < 12.5e6
+    # Stocks, others and those born outside add up to everybody; with those who live outside, to the publisher's total.
+    others = margin[margin["group"] == "others"].groupby("source")["persons"].sum()
+    total = margin[margin["group"] == "total"].groupby("source")["persons"].sum()
+    left = left_out(omitted)
+    born_outside = left["birthplace outside the 231 territories"][1]
+    assert frame["persons"].sum() + others.sum() + born_outside == total.sum()
+    share = margin[(margin["source"] == "undesa_ims_2024") & (margin["year"] == 2024)].pivot(
+        index="territory", columns="group", values="persons")
+    share = share["others"] / share["total"]
+    assert share["BES"] == 1 and share["GNQ"] > 0.95 and share["AGO"] > 0.75 and share["TON"] > 0.7

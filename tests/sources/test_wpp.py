@@ -7,6 +7,7 @@ import pytest
 
 from humanflows.errors import SourceFileError, UnknownTerritoryError
 from humanflows.sources import wpp
+from humanflows.sources.omissions import AGGREGATE, ANOTHER_YEAR, OUTSIDE, Omissions
 from humanflows.territories import codes
 
 
@@ -47,7 +48,17 @@ def test_population_follows_from_its_changes_and_fits_the_published_midyear(wide
 
 @pytest.mark.sources
 def test_every_territory_has_every_series_and_status_turns_in_2024(files):
-    frame = wpp.read_wpp(files)
+    omitted = Omissions()
+    frame = wpp.read_wpp(files, omitted=omitted)
+    left = omitted.table().groupby("reason")["rows"].sum()
+    # Each row of the seven tables has a place: 231 territories, other codes, or other years.
+    tables = [f.removesuffix(".rda") for f in wpp.FILES if f.endswith("dt.rda")]
+    rows = sum(len(wpp.read_frame(files[f"{name}.rda"], name, ["year"])) for name in tables)
+    population = wpp.read_frame(files["gdidata_wdi.rda"], "wdi", ["var"])
+    used = rows + len(population) - left.sum()
+    assert {AGGREGATE, ANOTHER_YEAR, OUTSIDE} < set(left.index)
+    # Births and deaths, migration, life expectancy of 46 years; two ends of years; mid-year population up to 2024.
+    assert 231 * (3 * 46 + 2 + 44) <= used <= 231 * (3 * 46 + 2 + 46)
     counts = frame.groupby("variable")["territory"].nunique()
     assert len(counts) == 7 and (counts == len(codes())).all()
     assert (frame.groupby("variable").size() == 231 * 46).all()

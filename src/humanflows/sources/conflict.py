@@ -14,4 +14,5 @@ def read_conflict(path: Path, *, omitted: Omissions | None = None) -> pd.DataFra
     ------
     SourceFileError, UnknownTerritoryError, NegativeCountError
     """
-    return read_series(path, "conflict", {"Conflict deaths": "conflict_deaths"}, first_year=1990, status="estimated")
+    return read_series(path, "conflict", {"Conflict deaths": "conflict_deaths"}, first_year=1990, status="estimated",
+                       omitted=omitted)

@@ -19,7 +19,7 @@ def read_eu(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     SourceFileError
         Also for a value that is neither 0 nor 1.
     """
-    frame = read_series(path, "eu", {"EU": "eu_member"}, first_year=1990, status="reported")
+    frame = read_series(path, "eu", {"EU": "eu_member"}, first_year=1990, status="reported", omitted=omitted)
     odd = ~frame["value"].isin([0.0, 1.0])
     if odd.any():
         raise SourceFileError(path, f"membership is {frame.loc[odd.idxmax(), 'value']}", "fetch the file again",

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..errors import SchemaError
 from ..schema import validate
-from .omissions import Omissions
+from .omissions import NO_NUMBER, Omissions
 from .rdata_io import read_frame
 
 SOURCE = "eurostat"
@@ -24,6 +24,7 @@ def read_eurostat(path: Path, *, omitted: Omissions | None = None) -> pd.DataFra
     Parameters
     ----------
     path : ``mig_data.rda`` of MigMod.
+    omitted : collects what is left out.
 
     Returns
     -------
@@ -35,18 +36,19 @@ def read_eurostat(path: Path, *, omitted: Omissions | None = None) -> pd.DataFra
     SourceFileError, SchemaError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
         Naming the file and row.
     """
-    return tidy(read_frame(path, OBJECT, COLUMNS), file=path)
+    return tidy(read_frame(path, OBJECT, COLUMNS), file=path, omitted=omitted)
 
 
-def tidy(frame: pd.DataFrame, *, file) -> pd.DataFrame:
+def tidy(frame: pd.DataFrame, *, file, omitted: Omissions | None = None) -> pd.DataFrame:
     """Table ``flow`` from the frame of the file; see `read_eurostat`."""
+    omitted = Omissions() if omitted is None else omitted
     other = frame["SEX"] != "Total"
     if other.any():
         raise SchemaError(file, f"sex {frame.loc[other.idxmax(), 'SEX']!r} beside the total would be counted twice",
                           "keep the rows SEX == 'Total'", key=f"row {other.idxmax()}")
     parts = []
     for column, (side, reporter) in SIDES.items():
-        part = frame[frame[column].notna()]
+        part = omitted.keep(frame, frame[column].notna(), NO_NUMBER, persons=column, year="Year")
         parts.append(pd.DataFrame({
             "source": SOURCE, "reporter": part[reporter].astype(str), "side": side, "criterion": "residence",
             "flow_type": "movement", "year": part["Year"].astype("int64"), "origin": part["Sending_iso3"].astype(str),

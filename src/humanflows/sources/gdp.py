@@ -20,4 +20,4 @@ def read_gdp(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     ------
     SourceFileError, UnknownTerritoryError, NegativeCountError
     """
-    return read_series(path, "gdp", _VARIABLES, first_year=FIRST_YEAR, status="estimated")
+    return read_series(path, "gdp", _VARIABLES, first_year=FIRST_YEAR, status="estimated", omitted=omitted)

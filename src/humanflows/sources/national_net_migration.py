@@ -15,4 +15,4 @@ def read_national_net_migration(path: Path, *, omitted: Omissions | None = None)
     SourceFileError, UnknownTerritoryError
     """
     return read_series(path, "national_net_migration", {"Net migration": "net_migration_national"}, first_year=1985,
-                       status="reported")
+                       status="reported", omitted=omitted)

@@ -8,9 +8,11 @@ import xarray as xr
 from ..errors import SourceFileError
 from ..schema import validate
 from ..territories import check_codes
+from .omissions import ANOTHER_YEAR, NO_NUMBER, Omissions
 
 
-def read_series(path: Path, source: str, variables: dict[str, str], *, first_year: int, status: str) -> pd.DataFrame:
+def read_series(path: Path, source: str, variables: dict[str, str], *, first_year: int, status: str,
+                omitted: Omissions | None = None) -> pd.DataFrame:
     """Variables on (Year, Country ISO) as table ``territory_year``; missing values are left out.
 
     Parameters
@@ -20,20 +22,24 @@ def read_series(path: Path, source: str, variables: dict[str, str], *, first_yea
     variables : name in the file → name in ``schema.VARIABLES``.
     first_year : earlier years are left out.
     status : of every value.
+    omitted : collects the rows that are left out; they count no persons.
 
     Raises
     ------
     SourceFileError, UnknownTerritoryError, NegativeCountError
     """
+    omitted = Omissions() if omitted is None else omitted
     data = _open(path, [*variables, "Year", "Country ISO"])
     parts = []
     for theirs, ours in variables.items():
-        rows = data[theirs].to_series().dropna().reset_index()
+        rows = data[theirs].to_series().reset_index()
         rows.columns = [{"Year": "year", "Country ISO": "territory"}.get(c, "value") for c in rows.columns]
         parts.append(rows.assign(variable=ours))
     frame = pd.concat(parts, ignore_index=True)
     check_codes(frame["territory"], file=path)
-    frame = frame[frame["year"] >= first_year].assign(source=source, status=status)
+    frame = omitted.keep(frame, frame["value"].notna(), NO_NUMBER, persons=None)
+    frame = omitted.keep(frame, frame["year"] >= first_year, ANOTHER_YEAR, persons=None)
+    frame = frame.assign(source=source, status=status)
     return validate(frame.astype({"year": "int64", "territory": str, "value": "float64"}), "territory_year", file=path)
 
 

@@ -18,6 +18,11 @@ NO_NUMBER = "no number given"
 BEFORE_PARTNER = "zero before the partner existed"
 ANOTHER_YEAR = "outside the years that are read"
 INCOMPLETE_YEAR = "year without all its months"
+REPEATED = "the same number again"
+UNREPORTED_YEAR = "year for which every number of the reporter is zero"
+PART = "part of a total that is read"
+NO_CITIZENSHIP = "zero for a territory without a citizenship of its own"
+INTERNAL = "within their own territory"
 
 
 @dataclass

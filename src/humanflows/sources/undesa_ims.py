@@ -16,30 +16,38 @@ from ..territories import check_codes
 from .omissions import Omissions
 from .rdata_io import read_frame
 
+OTHERS = "OOO"
 # Residual "others", the Channel Islands as one, and the Holy See: in the source, not among the 231.
-OUTSIDE = frozenset({"OOO", "XCX", "VAT"})
+NOT_TERRITORIES = frozenset({OTHERS, "XCX", "VAT"})
 OBJECTS = {2020: "undesa_stocks_2020", 2024: "undesa_stocks"}
 _COLUMNS = ["geo", "t", "from", "sex", "n", "type_b", "type_c", "type_r", "type_i"]
 
 
-def read_undesa_ims(paths: Iterable[Path], *, omitted: Omissions | None = None) -> pd.DataFrame:
+def read_undesa_ims(paths: Iterable[Path], *, omitted: Omissions | None = None) -> dict[str, pd.DataFrame]:
     """Stocks of one or more revisions, both sexes together.
 
     Parameters
     ----------
     paths : files named ``…_<year>rev.rda``.
+    omitted : collects what is left out.
 
     Returns
     -------
-    Table ``stock``. ``definition`` is ``citizenship`` where the territory counts foreign citizens, ``foreign_born``
-    where it counts birthplaces, ``mixed`` where it does both, or neither and all is imputed from elsewhere; ``status``
-    is ``imputed`` where the source says that the territory has no data of its own.
+    dict
+        ``stock``: ``definition`` is ``citizenship`` where the territory counts foreign citizens, ``foreign_born`` where
+        it counts birthplaces, ``mixed`` where it does both, or neither and all is imputed from elsewhere; ``status`` is
+        ``imputed`` where the source says that the territory has no data of its own. ``margin``: quantity stock, side
+        residence, of source ``undesa_ims_<revision>``: all foreign-born of a territory (group total, whatever their
+        birthplace) and those whose birthplace the source does not name (group others). Criterion is birthplace
+        throughout: where a territory counts citizens instead, ``definition`` of its stocks says so.
 
     Raises
     ------
     SourceFileError, UnknownTerritoryError, NegativeCountError
     """
-    return pd.concat([_read(Path(path)) for path in paths], ignore_index=True)
+    omitted = Omissions() if omitted is None else omitted
+    read = [_read(Path(path), omitted) for path in paths]
+    return {table: pd.concat([r[table] for r in read], ignore_index=True) for table in ("stock", "margin")}
 
 
 def world_total(path: Path, year: int) -> int:
@@ -60,20 +68,25 @@ def _raw(path: Path) -> pd.DataFrame:
     return read_frame(path, OBJECTS[_revision(path)], _COLUMNS)
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, omitted: Omissions) -> dict[str, pd.DataFrame]:
     raw = _raw(path)
     sexes = set(raw["sex"].unique())
     if sexes != {"female", "male"}:
         raise SourceFileError(path, f"sexes are {sorted(sexes)} instead of female and male",
                               "mend the reader: a row for both sexes would be counted twice")
-    inside = check_codes(raw["geo"], file=path, outside=OUTSIDE) & check_codes(raw["from"], file=path, outside=OUTSIDE)
-    own = inside & (raw["geo"] == raw["from"])
+    residence = check_codes(raw["geo"], file=path, outside=NOT_TERRITORIES)
+    birthplace = check_codes(raw["from"], file=path, outside=NOT_TERRITORIES)
+    own = residence & (raw["geo"] == raw["from"])
     if own.any():
         row = own.idxmax()
         raise UnknownTerritoryError(path, "a territory is listed among its own immigrants", "fetch the file again",
                                     key=f"row {row}: {raw.at[row, 'geo']}")
     keys = ["geo", "t", "from"]
-    raw = _check_sexes(raw[inside], path)
+    raw = _check_sexes(raw, path).assign(named=birthplace, others=raw["from"] == OTHERS)
+    raw = omitted.keep(raw, residence, "residence outside the 231 territories", persons="n", year="t")
+    margin = _margins(raw, path)
+    raw = omitted.keep(raw[~raw["others"]], raw.loc[~raw["others"], "named"],
+                       "birthplace outside the 231 territories", persons="n", year="t")
     frame = raw.groupby(keys, observed=True, as_index=False).agg(
         persons=("n", "sum"), type_b=("type_b", "max"), type_c=("type_c", "max"), type_i=("type_i", "max"))
     born, citizens = frame["type_b"].to_numpy() == 1, frame["type_c"].to_numpy() == 1
@@ -84,7 +97,19 @@ def _read(path: Path) -> pd.DataFrame:
         "definition": np.select([born & ~citizens, citizens & ~born], ["foreign_born", "citizenship"], "mixed"),
         "status": np.where(frame["type_i"] == 1, "imputed", "reported"),
     })
-    return validate(frame, "stock", file=path)
+    return {"stock": validate(frame, "stock", file=path), "margin": margin}
+
+
+def _margins(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """All foreign-born of a territory, and those of no birthplace named, of one revision."""
+    parts = []
+    for group, rows in (("total", raw), ("others", raw[raw["others"]])):
+        summed = rows.groupby(["geo", "t"], observed=True, as_index=False)["n"].sum()
+        parts.append(pd.DataFrame({
+            "source": f"undesa_ims_{_revision(path)}", "quantity": "stock", "side": "residence",
+            "criterion": "birthplace", "territory": summed["geo"].astype(str), "group": group,
+            "year": summed["t"].astype("int64"), "persons": summed["n"].astype("float64")}))
+    return validate(pd.concat(parts, ignore_index=True), "margin", file=path)
 
 
 def _check_sexes(raw: pd.DataFrame, path: Path) -> pd.DataFrame:

@@ -11,13 +11,13 @@ import pandas as pd
 from ..errors import DuplicateKeyError, SourceFileError, UnknownTerritoryError
 from ..schema import validate
 from ..territories import codes, from_m49
-from .omissions import Omissions
+from .omissions import AGGREGATE, ANOTHER_YEAR, OUTSIDE, Omissions
 from .rdata_io import read_frame
 
 FIRST_YEAR, LAST_YEAR, LAST_ESTIMATE = 1980, 2025, 2023
 # Parts of other territories here, or outside the 231: Guernsey, Jersey, Holy See, Kosovo, Saint Barthélemy, Saint
 # Martin (French part). Jersey and Guernsey are the XCX of the stocks.
-OUTSIDE = frozenset({831, 832, 336, 412, 652, 663})
+OUTSIDE_M49 = frozenset({831, 832, 336, 412, 652, 663})
 OUTSIDE_WDI = frozenset({"ANT", "BLM", "CHI", "GGY", "JEY", "MAF", "VAT", "XKX"})
 FILES = ("e01dt.rda", "e0proj1dt.rda", "mig1dt.rda", "migproj1dt.rda", "misc1dt.rda", "miscproj1dt.rda",
          "popproj1dt.rda", "UNlocations.txt", "gdidata_wdi.rda")
@@ -30,6 +30,7 @@ def read_wpp(paths: Mapping[str, Path], *, omitted: Omissions | None = None) -> 
     Parameters
     ----------
     paths : file by name, the names being those of ``FILES``.
+    omitted : collects the rows that are left out; they count no persons.
 
     Returns
     -------
@@ -47,14 +48,17 @@ def read_wpp(paths: Mapping[str, Path], *, omitted: Omissions | None = None) -> 
     ------
     SourceFileError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
     """
+    omitted = Omissions() if omitted is None else omitted
     absent = [name for name in FILES if name not in paths]
     if absent:
         raise SourceFileError(absent[0], "file of the World Population Prospects not given", "fetch the group wpp2024")
     aggregates = _aggregates(paths["UNlocations.txt"])
-    read = {name: _series(paths[f"{name}.rda"], name, columns, aggregates) for name, columns in {
+    read = {name: _series(paths[f"{name}.rda"], name, columns, aggregates, omitted) for name, columns in {
         "misc1dt": ["births", "deaths", "PopChange"], "miscproj1dt": ["births", "deaths", "PopChange"],
         "mig1dt": ["mig"], "migproj1dt": ["mig"], "e01dt": ["e0B"], "e0proj1dt": ["e0B"],
         "popproj1dt": ["popM", "popF"]}.items()}
+    read = {name: _of_the_panel(frame.reset_index(), omitted).set_index(["year", "territory"])
+            for name, frame in read.items()}
 
     def both(stem: str, column: str) -> pd.DataFrame:
         past, future = (read[f"{stem}{part}1dt"][column].unstack("territory") for part in ("", "proj"))
@@ -63,7 +67,7 @@ def read_wpp(paths: Mapping[str, Path], *, omitted: Omissions | None = None) -> 
     change = both("misc", "PopChange") * _THOUSAND
     end_of_year = read["popproj1dt"].sum(axis=1).unstack("territory") * _THOUSAND
     population = _first_of_january(end_of_year, change)
-    midyear = _midyear(paths["gdidata_wdi.rda"], population)
+    midyear = _midyear(paths["gdidata_wdi.rda"], population, omitted)
     wide = {"births": both("misc", "births") * _THOUSAND, "deaths": both("misc", "deaths") * _THOUSAND,
             "net_migration": both("mig", "mig") * _THOUSAND, "population_change": change, "population": population,
             "population_midyear": midyear, "life_expectancy": both("e0", "e0B")}
@@ -79,11 +83,13 @@ def _aggregates(path: Path) -> frozenset[int]:
         places = pd.read_csv(path, sep="\t", keep_default_na=False, usecols=["country_code", "location_type"])
     except (ValueError, UnicodeDecodeError) as error:
         raise SourceFileError(path, f"list of locations not readable ({error})", "fetch it again") from error
-    return frozenset(places.loc[places["location_type"] != 4, "country_code"].astype(int)) | OUTSIDE
+    return frozenset(places.loc[places["location_type"] != 4, "country_code"].astype(int)) | OUTSIDE_M49
 
 
-def _series(path: Path, name: str, columns: list[str], aggregates: frozenset[int]) -> pd.DataFrame:
-    """Columns indexed by (year, territory) for the 231 territories."""
+def _series(path: Path, name: str, columns: list[str], aggregates: frozenset[int],
+            omitted: Omissions | None = None) -> pd.DataFrame:
+    """Columns indexed by (year, territory) for the 231 territories; rows outside the years of the panel are kept."""
+    omitted = Omissions() if omitted is None else omitted
     frame = read_frame(path, name, ["country_code", "year", *columns])
     names = from_m49()
     territory = frame["country_code"].astype(int).map(names)
@@ -91,8 +97,10 @@ def _series(path: Path, name: str, columns: list[str], aggregates: frozenset[int
     if unknown.any():
         row = unknown.idxmax()
         raise UnknownTerritoryError(path, f"unknown M49 code {frame.at[row, 'country_code']}",
-                                    "add it to data/territories.csv or declare it outside in wpp.OUTSIDE", f"row {row}")
-    frame = frame.assign(territory=territory)[territory.notna()]
+                                    "add it to data/territories.csv or declare it outside in wpp.OUTSIDE_M49",
+                                    f"row {row}")
+    reason = frame["country_code"].isin(OUTSIDE_M49).map({True: OUTSIDE, False: AGGREGATE})
+    frame = omitted.keep(frame.assign(territory=territory), territory.notna(), reason, persons=None)
     lacking = set(codes()) - set(frame["territory"])
     if lacking:
         raise SourceFileError(path, f"{len(lacking)} territories are missing", "fetch the file again",
@@ -115,15 +123,20 @@ def _first_of_january(end_of_year: pd.DataFrame, change: pd.DataFrame) -> pd.Dat
     return population.sort_index()
 
 
-def _midyear(path: Path, population: pd.DataFrame) -> pd.DataFrame:
-    wdi = read_frame(path, "wdi", ["geo", "var", "t", "v"])
-    wdi = wdi[wdi["var"] == "pop"]
+def _of_the_panel(frame: pd.DataFrame, omitted: Omissions) -> pd.DataFrame:
+    return omitted.keep(frame, frame["year"].between(FIRST_YEAR, LAST_YEAR), ANOTHER_YEAR, persons=None)
+
+
+def _midyear(path: Path, population: pd.DataFrame, omitted: Omissions) -> pd.DataFrame:
+    wdi = read_frame(path, "wdi", ["geo", "var", "t", "v"]).astype({"t": "int64"}).rename(columns={"t": "year"})
+    wdi = omitted.keep(wdi, wdi["var"] == "pop", "another series than the population", persons=None)
     outside = ~wdi["geo"].isin(codes())
     unknown = outside & ~wdi["geo"].isin(OUTSIDE_WDI)
     if unknown.any():
         raise UnknownTerritoryError(path, f"unknown territory code {wdi.at[unknown.idxmax(), 'geo']!r}",
                                     "declare it outside in wpp.OUTSIDE_WDI", key=f"row {unknown.idxmax()}")
-    published = wdi[~outside].astype({"t": "int64"}).pivot(index="t", columns="geo", values="v")
+    wdi = _of_the_panel(omitted.keep(wdi, ~outside, OUTSIDE, persons="v"), omitted)
+    published = wdi.pivot(index="year", columns="geo", values="v")
     later = ((population + population.shift(-1)) / 2).loc[LAST_ESTIMATE + 1:LAST_YEAR]
     return pd.concat([published.loc[:LAST_ESTIMATE], later])
 
