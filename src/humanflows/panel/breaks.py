@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from .publications import number_rows
+
 ENDS, ABSENT, FALLS = "ends", "absent", "loses nine tenths"
 KINDS = (ENDS, ABSENT, FALLS)
 FALL = 0.1           # of the year before: at most this much is left
@@ -34,12 +36,15 @@ def find_breaks(frame: pd.DataFrame, series: Sequence[str], value: str = "person
     persons in the last year that has a number; ``after``, persons when the series goes on (NaN where it does not);
     ``years_absent`` (0 where no year is). A series that is absent for years and comes back low is listed as absent.
     """
-    series, collection = list(series), list(collection)
-    ordered = frame[[*series, "year", value]].sort_values([*series, "year"], ignore_index=True)
-    groups = ordered.groupby(series, sort=False)
-    before, year = ordered[value].to_numpy(float), ordered["year"].to_numpy()
-    after, next_year = groups[value].shift(-1).to_numpy(float), groups["year"].shift(-1).to_numpy(float)
-    last = ordered.groupby(collection)["year"].transform("max").to_numpy()
+    series = list(series)
+    coded = pd.DataFrame({"series": number_rows(frame[series]), "collection": number_rows(frame[list(collection)]),
+                          "year": frame["year"].to_numpy(), "value": frame[value].to_numpy(float)})
+    coded = coded.sort_values(["series", "year"])
+    ordered = frame.iloc[coded.index]
+    groups = coded.groupby("series", sort=False)
+    before, year = coded["value"].to_numpy(), coded["year"].to_numpy()
+    after, next_year = groups["value"].shift(-1).to_numpy(float), groups["year"].shift(-1).to_numpy(float)
+    last = coded.groupby("collection")["year"].transform("max").to_numpy()
     ends = np.isnan(next_year) & (year < last)
     absent = next_year - year > 1
     falls = (next_year - year == 1) & (after <= FALL * before)
