@@ -263,11 +263,16 @@ def read_source(source: Source, files: Files, omitted: Omissions | None = None) 
         raise SchemaError(source.name, f"reader gives the tables {sorted(frames)} instead of {sorted(source.tables)}",
                           "name the tables in the catalogue as the reader gives them")
     for frame in frames.values():
-        named = sorted(n for n in frame["source"].unique() if n != source.name and not n.startswith(f"{source.name}_"))
+        named = sorted(n for n in frame["source"].unique() if not _is_of(n, source.name))
         if named:
             raise SchemaError(source.name, f"reader names the source {named}",
                               f"name it {source.name!r}, or {source.name}_<vintage> where it holds several")
     return frames
+
+
+def _is_of(named: str, source: str) -> bool:
+    """True for the name of a source and of its vintages, which may begin like another source's name."""
+    return named == source or (named.startswith(f"{source}_") and named not in SOURCES)
 
 
 def inputs_digest(name: str) -> str:

@@ -11,11 +11,6 @@ ENTRIES = (
            "citizenship, or by place of birth; both sexes.", "persons", "2015 revision", 1980, 2013,
            "45 reporting countries; Canada by citizenship only, the USA immigrants by place of birth only.",
            f"{_UN} (2015). International Migration Flows to and from Selected Countries: The 2015 Revision.", cost=16),
-    Source("statsnz", "Permanent and long-term migration, New Zealand", "Stats NZ", ("statsnz",), ("flow",),
-           "statsnz:read_statsnz", all_files, "CC BY 4.0",
-           "Arrivals and departures of people who declare to stay, or to stay away, for a year or more, by country of "
-           "last or next permanent residence.", "persons", "Infoshare ITM331901, 2016-08-16", 1979, 2015,
-           "One reporter, New Zealand; whole years only.", "Stats NZ (2016). Infoshare, table ITM331901.", cost=4),
     Source("oecd", "International Migration Database", "OECD", ("oecd_mig",), ("flow",), "oecd:read_oecd",
            in_order("Backup.RData"), "OECD terms and conditions",
            "Inflows and outflows of foreign population by citizenship, both sexes. Citizenship is not previous "
