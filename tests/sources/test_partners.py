@@ -90,5 +90,5 @@ def test_an_indicator_is_imputed_where_a_part_is():
     omitted = Omissions()
     table = indicators(frame, LABELS, source="s", variable="visas_issued", destination="CAN", file="f",
                        omitted=omitted)
-    assert table[["origin", "value", "status"]].values.tolist() == [["FRA", 4, "reported"], ["PSE", 8, "imputed"]]
+    assert table[["origin", "value", "status"]].values.tolist() == [["PSE", 8, "imputed"], ["FRA", 4, "reported"]]
     assert omitted.table()[["reason", "persons"]].values.tolist() == [[OWN, 9]]

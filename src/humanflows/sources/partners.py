@@ -102,7 +102,7 @@ def flow_table(frame: pd.DataFrame, *, source: str, file, omitted: Omissions) ->
     if frame.empty:
         return empty("flow")
     key = ["reporter", "side", "criterion", "year", "partner"]
-    frame = frame.groupby(key, as_index=False)["persons"].sum()
+    frame = frame.groupby(key, as_index=False, sort=False)["persons"].sum()
     frame = omitted.keep(frame, ~precedes_partner(frame["partner"], frame["year"], frame["persons"]), BEFORE_PARTNER)
     arrives = frame["side"] == "immigration"
     return validate(pd.DataFrame({
@@ -118,7 +118,7 @@ def margin_table(frame: pd.DataFrame, *, source: str, file, quantity: str = "flo
     if frame.empty:
         return empty("margin")
     key = ["side", "criterion", "reporter", "group", "year"]
-    frame = frame.groupby(key, as_index=False)["persons"].sum().rename(columns={"reporter": "territory"})
+    frame = frame.groupby(key, as_index=False, sort=False)["persons"].sum().rename(columns={"reporter": "territory"})
     return validate(frame.assign(source=source, quantity=quantity), "margin", file=file)
 
 
@@ -142,8 +142,8 @@ def indicators(frame: pd.DataFrame, labels: Labels, *, source: str, variable: st
     frame = omitted.keep(frame, frame["origin"] != destination, OWN, persons="value")
     if frame.empty:
         return empty("pair_year")
-    frame = frame.assign(imputed=frame["status"] == "imputed").groupby(["year", "origin"], as_index=False).agg(
-        value=("value", "sum"), imputed=("imputed", "any"))
+    grouped = frame.assign(imputed=frame["status"] == "imputed").groupby(["year", "origin"], as_index=False, sort=False)
+    frame = grouped.agg(value=("value", "sum"), imputed=("imputed", "any"))
     frame["status"] = frame.pop("imputed").map({True: "imputed", False: "reported"})
     frame = omitted.keep(frame, ~precedes_partner(frame["origin"], frame["year"], frame["value"]), BEFORE_PARTNER,
                          persons="value")

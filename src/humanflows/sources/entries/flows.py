@@ -5,13 +5,13 @@ _UN = "United Nations, Department of Economic and Social Affairs, Population Div
 
 ENTRIES = (
     Source("undesa_imfsc", "International Migration Flows to and from Selected Countries",
-           "UN DESA, Population Division", ("undesa_imfsc_2015",), ("flow",), "undesa_imfsc:read_undesa_imfsc",
+           "UN DESA, Population Division", ("undesa_imfsc_2015",), ("flow", "margin"), "undesa_imfsc:read_undesa_imfsc",
            all_files, "(c) United Nations",
            "Immigrants and emigrants during the year as each office counts them, by previous or next residence, by "
            "citizenship, or by place of birth; both sexes.", "persons", "2015 revision", 1980, 2013,
            "45 reporting countries; Canada by citizenship only, the USA immigrants by place of birth only.",
            f"{_UN} (2015). International Migration Flows to and from Selected Countries: The 2015 Revision.", cost=16),
-    Source("oecd", "International Migration Database", "OECD", ("oecd_mig",), ("flow",), "oecd:read_oecd",
+    Source("oecd", "International Migration Database", "OECD", ("oecd_mig",), ("flow", "margin"), "oecd:read_oecd",
            in_order("Backup.RData"), "OECD terms and conditions",
            "Inflows and outflows of foreign population by citizenship, both sexes. Citizenship is not previous "
            "residence.",
