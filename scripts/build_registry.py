@@ -25,6 +25,8 @@ EDITIONS = {
     "eurostat_asytpsm/": "March 2022–March 2025",
     "eurostat_imm1ctz/": "1998–2023",
     "eurostat_imm5prv/": "1998–2023",
+    "cso_ireland/": "PEA18, years to April 1987–2023",
+    "dst_denmark/": "VAN1AAR and VAN2AAR, sums of 2014–2023",
     "eurostat_migmod/": "data of 2010–2019",
     "eurostat_resvalid/": "2008–2023",
     "extras/passport": "January 2025",
@@ -32,9 +34,13 @@ EDITIONS = {
     "gaskin_abel/inputs/": "1990–2023",
     "gaskin_abel/published/": "estimates of 1990–2023",
     "iom_gdidata/": "R package gdidata, up to May 2025",
+    "ircc_tr/": "months 2015-01 to 2024-06",
     "meta/": "2019–2022, Chi et al. 2025",
     "oecd_mig/": "download of 2018-09-16",
+    "ons_uk/": "release of 2025",
+    "scb_sweden/": "2000–2024",
     "statsnz/": "Infoshare, 2016-08-16 (1978M04–2016M06)",
+    "statsnz_2001_2026/": "download of 2026-07-28 (months to 2026-05)",
     "trade/DatiProcessati": "BACI 2000–2020",
     "trade/trade_cepii": "BACI 2023",
     "trade/country_labels": "BACI 2023",
@@ -45,6 +51,7 @@ EDITIONS = {
     "undesa_ims/gdidata_undesa_stocks_2024": "2024 revision",
     "unhcr/": "December 2025 (refugees v2025.12.1)",
     "unhcr_more/": "December 2025 (refugees v2025.12.1)",
+    "us_niv/": "fiscal years 1997–2024",
     "wdi/": "WDI extract with WPP 2024",
     "wpp2024/": "2024 revision",
 }
@@ -83,6 +90,10 @@ def readme(frame: pd.DataFrame) -> str:
         "| `aliases.csv` | other names of territories, and what is no territory here: kind, territories, note |",
         "| `corrections.csv` | every hand correction of a source: source, table, key, old, new, reason, reference |",
         "| `baci_order.csv` | order of the rows of the trade matrix of 2000–2020 |",
+        "| `uk_national_insurance.csv` | adults from overseas who registered for a National Insurance number, the "
+        "fifteen largest nationalities of each year and the total; transcribed from the Department for Work and "
+        "Pensions' Stat-Xplore as republished by tompickup23/ukdemographics (commit 6b2e055b), Open Government Licence "
+        "v3.0 |",
         "| `geometry/` | outlines for the maps |",
         "| `release/` | the project's own results |", "",
         "## Sources read by the project", "",

@@ -10,7 +10,9 @@ from humanflows.errors import (
     SourceFileError,
     UnknownTerritoryError,
 )
+from humanflows.sources import abel_cohen, omissions
 from humanflows.sources.abel_cohen import METHODS, coverage, read_abel_cohen
+from humanflows.sources.omissions import Omissions
 
 NAMES = ["Africa", "Chad", "Sudan*", "Sudan", "America", "Peru"]
 MATRIX = [[9, 9, 9, 9, 9, 9],
@@ -32,7 +34,15 @@ def write(tmp_path):
 
 
 def test_regions_diagonals_zeros_and_former_states_are_left_out(write):
-    table = read_abel_cohen([write()])
+    omitted = Omissions()
+    table = read_abel_cohen([write()], omitted=omitted)
+    left = {(r.reason, r.year): (r.rows, r.persons) for r in omitted.table().itertuples()}
+    for year in (1990, 1995):   # of 36 cells two become rows
+        mine = {reason: n for (reason, y), n in left.items() if y == year}
+        assert mine == {omissions.AGGREGATE: (20, 180), omissions.FORMER_STATE: (7, 39),
+                        omissions.SAME_TERRITORY: (3, 8), abel_cohen.ZERO: (4, 0)}
+        assert sum(n for n, _ in mine.values()) + 2 == 36
+        assert sum(p for _, p in mine.values()) + 9 == sum(map(sum, MATRIX))
     rows = {(r.method, r.year, r.origin, r.destination): r.persons for r in table.itertuples()}
     assert rows == {("mig_rate", y, o, d): v for y in (1990, 1995) for o, d, v in
                     (("TCD", "PER", 7), ("PER", "TCD", 2))}
@@ -43,7 +53,9 @@ def test_regions_diagonals_zeros_and_former_states_are_left_out(write):
 def test_csv(tmp_path):
     path = tmp_path / "flow.csv"
     path.write_text("year0,orig,dest,flow\n1990,NAM,ZAF,3\n1990,CLI,ZAF,9\n1990,ZAF,NAM,0\n")
-    table = read_abel_cohen(v6_path=path)
+    omitted = Omissions()
+    table = read_abel_cohen(v6_path=path, omitted=omitted)
+    assert omitted.table().values.tolist() == [[abel_cohen.ZERO, 1990, 1, 0], [omissions.OUTSIDE, 1990, 1, 9]]
     assert table[["source", "method", "origin", "destination", "persons"]].values.tolist() == [
         ["abel_cohen_v6", "da_pb_closed", "NAM", "ZAF", 3.0]]
     path.write_text("year0,orig,dest,flow\n1990,NAM,ZAF,3\n1990,NIM,ZAF,9\n")

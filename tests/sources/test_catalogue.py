@@ -47,6 +47,13 @@ def test_every_source_says_what_it_is():
         about_sources(["wppp"])
 
 
+def test_a_vintage_is_not_another_source():
+    """One source's name may begin with another's: it is no vintage of it."""
+    assert "statsnz" in SOURCES and "statsnz_citizenship" in SOURCES
+    for named, fits in (("statsnz", True), ("statsnz_2016", True), ("statsnz_citizenship", False), ("stats", False)):
+        assert catalogue._is_of(named, "statsnz") == fits, named
+
+
 def test_no_source_reads_the_published_estimates_of_others():
     for source in SOURCES.values():
         assert not any("published" in f for f in source.files), source.name
@@ -149,7 +156,7 @@ def test_all_sources_hold_the_years_they_claim_and_load_fast_once_read(source_fi
         for table in source.tables:
             frame = tables[table]
             names = frame["source"]
-            frame = frame[(names == source.name) | names.str.startswith(f"{source.name}_")]
+            frame = frame[names.map({n: catalogue._is_of(n, source.name) for n in names.unique()})]
             assert len(frame), (source.name, table)
             years += [frame[c] for c in frame.columns.intersection(["year", "first_year", "last_year"])]
         if source.first_year is not None:

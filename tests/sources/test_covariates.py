@@ -4,6 +4,7 @@ import pytest
 import xarray as xr
 
 from humanflows.errors import NegativeCountError, SourceFileError, UnknownTerritoryError
+from humanflows.sources import omissions
 from humanflows.sources.conflict import read_conflict
 from humanflows.sources.eu import read_eu
 from humanflows.sources.gdp import read_gdp
@@ -98,8 +99,12 @@ def test_real_pairs(source_file):
     names = ("dist.nc", "lang.nc", "relig.nc", "col.nc")
     files = {n: source_file(INPUTS + n) for n in names}
     files["dist_cepii.rda"] = source_file("cepii_geodist/dist_cepii.rda")
-    frame = read_gravity(files)
+    omitted = Omissions()
+    frame = read_gravity(files, omitted=omitted)
     n = len(codes())
+    left = omitted.table().set_index("reason")["rows"]
+    # Four squares of all territories lose their diagonals; CEPII's list of 224 has six outside (and its own diagonal).
+    assert left[omissions.SAME_TERRITORY] == 4 * n + 218 and left[omissions.OUTSIDE] == 224 ** 2 - 218 ** 2
     assert (frame.groupby("variable").size() == n * (n - 1)).all() and frame["variable"].nunique() == 5
     value = frame.set_index(["variable", "origin", "destination"])["value"]
     assert value["colonial_tie", "IND", "GBR"] == 1 and value["colonial_tie", "GBR", "IND"] == 0

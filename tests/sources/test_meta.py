@@ -4,7 +4,9 @@ import json
 import pytest
 
 from humanflows.errors import NegativeCountError, SourceFileError, UnknownTerritoryError
+from humanflows.sources import omissions
 from humanflows.sources.meta import CENSORED_BELOW, read_meta
+from humanflows.sources.omissions import Omissions
 
 
 @pytest.fixture
@@ -17,9 +19,12 @@ def write(tmp_path):
 
 
 def test_outer_key_is_the_destination_and_the_diagonal_is_left_out(write):
-    table = read_meta([write({"AE": {"BD": 193352, "AE": -7, "XK": 60}, "NA": {"AE": 51}, "XK": {"AE": 70}})])
+    omitted = Omissions()
+    table = read_meta([write({"AE": {"BD": 193352, "AE": -7, "XK": 60}, "NA": {"AE": 51}, "XK": {"AE": 70}})],
+                      omitted=omitted)
     rows = {(r.year, r.origin, r.destination): r.persons for r in table.itertuples()}
     assert rows == {(2020, "BGD", "ARE"): 193352, (2020, "ARE", "NAM"): 51}
+    assert omitted.table().values.tolist() == [[omissions.BALANCE, 2020, 1, 0], [omissions.OUTSIDE, 2020, 2, 130]]
     assert set(table["reporter"]) == {"META"} and set(table["side"]) == {"both"}
     assert set(table["flow_type"]) == {"transition"}
 

@@ -2,6 +2,8 @@
 import pytest
 
 from humanflows.errors import DuplicateKeyError, NegativeCountError, SchemaError, UnknownTerritoryError
+from humanflows.sources import omissions
+from humanflows.sources.omissions import Omissions
 from humanflows.sources.statsnz import GROUPS, TITLE, read_months, read_statsnz
 
 
@@ -28,22 +30,33 @@ def year(y, arrivals=10, departures=1, months=range(1, 13)):
 
 def test_years_are_whole_and_groups_are_not_added(write):
     first = write({"ASIA": year(2001), "Japan": {**year(2001), **year(2002, months=range(1, 7))},
-                   "New Zealand": year(2001), "TOTAL ALL COUNTRIES OF RESIDENCE": year(2001)})
+                   "New Zealand": year(2001), "TOTAL ALL COUNTRIES OF RESIDENCE": year(2001),
+                   "NOT STATED": year(2001, 1, 0), "Czechoslovakia": year(2001, 0, 0), "Pitcairn": year(2001, 1, 1)})
     second = write({"Japan": year(2002, months=range(7, 12))}, "b.csv")  # December lacks
-    table = read_statsnz([first, second])
+    omitted = Omissions()
+    tables = read_statsnz([first, second], omitted=omitted)
+    table, margin = tables["flow"], tables["margin"]
     rows = {(r.side, r.year, r.origin, r.destination): r.persons for r in table.itertuples()}
     assert rows == {("immigration", 2001, "JPN", "NZL"): 120, ("emigration", 2001, "NZL", "JPN"): 12}
+    assert {(r.side, r.group): r.persons for r in margin.itertuples()} == {
+        ("immigration", "total"): 120, ("emigration", "total"): 12, ("immigration", "unknown"): 12,
+        ("emigration", "unknown"): 0}
+    left = {(r.reason, r.year): (r.rows, r.persons) for r in omitted.table().itertuples()}
+    assert left == {
+        (omissions.PART, 2001): (2 * 7 * 12, 2 * (4 * 132 + 12 + 24)), (omissions.PART, 2002): (2 * 11, 2 * 121),
+        (omissions.INCOMPLETE_YEAR, 2002): (2 * 11, 121), (omissions.AGGREGATE, 2001): (2, 132),
+        (omissions.OWN, 2001): (2, 132), (omissions.FORMER_STATE, 2001): (2, 0), (omissions.OUTSIDE, 2001): (2, 24)}
     third = write({"Japan": year(2002, months=range(7, 13))}, "b.csv")
-    assert read_statsnz([first, third]).query("year == 2002")["persons"].tolist() == [120, 12]
+    assert read_statsnz([first, third])["flow"].query("year == 2002")["persons"].tolist() == [120, 12]
 
 
 def test_a_withheld_month_makes_the_year_unknown(write):
-    table = read_statsnz([write({"Japan": year(2001) | {"2001M05": ("..", 1)}})])
+    table = read_statsnz([write({"Japan": year(2001) | {"2001M05": ("..", 1)}})])["flow"]
     assert table["side"].tolist() == ["emigration"]
 
 
 def test_zero_before_a_partner_existed_is_no_count(write):
-    table = read_statsnz([write({"Montenegro": {**year(2000, 0, 0), **year(2008, 0, 1)}})])
+    table = read_statsnz([write({"Montenegro": {**year(2000, 0, 0), **year(2008, 0, 1)}})])["flow"]
     assert table[["side", "year", "persons"]].values.tolist() == [["immigration", 2008, 0], ["emigration", 2008, 12]]
 
 
@@ -72,7 +85,8 @@ def test_another_table_is_refused(tmp_path):
 def test_real_files(source_file):
     folder = source_file("statsnz/ITM331901_20160816_074042_94.csv").parent
     files = sorted(folder.glob("*.csv"))
-    table = read_statsnz(files)
+    tables = read_statsnz(files)
+    table = tables["flow"]
     assert table["year"].min() == 1979 and table["year"].max() == 2015
     assert set(table["reporter"]) == {"NZL"} and table["side"].nunique() == 2
     # The files' own totals: territories and entries outside them make up all arrivals of a year.
@@ -81,6 +95,8 @@ def test_real_files(source_file):
     assert total == 82_469
     ours = table.query("year == 2010 and side == 'immigration'")["persons"].sum()
     assert 0.97 * total < ours < total  # the rest: not stated, and New Zealand itself
+    margin = tables["margin"].query("year == 2010 and side == 'immigration'").set_index("group")["persons"]
+    assert margin["total"] == total and ours + margin["unknown"] > 0.99 * total
 
 
 @pytest.mark.sources
@@ -88,7 +104,8 @@ def test_real_numbers_are_those_of_undesa(source_file):
     from humanflows.sources.undesa_imfsc import read_undesa_imfsc
 
     folder = source_file("statsnz/ITM331901_20160816_074042_94.csv").parent
-    other = read_undesa_imfsc([source_file("undesa_imfsc_2015/New Zealand.xlsx")]).query("criterion == 'residence'")
+    other = read_undesa_imfsc([source_file("undesa_imfsc_2015/New Zealand.xlsx")])["flow"]
+    other = other.query("criterion == 'residence'")
     key = ["side", "year", "origin", "destination"]
-    both = read_statsnz(sorted(folder.glob("*.csv"))).merge(other, on=key)
+    both = read_statsnz(sorted(folder.glob("*.csv")))["flow"].merge(other, on=key)
     assert len(both) == len(other) > 14_000 and (both["persons_x"] == both["persons_y"]).all()

@@ -5,7 +5,8 @@ import pytest
 import scipy.io
 
 from humanflows.errors import NegativeCountError, SchemaError, SourceFileError, UnknownTerritoryError
-from humanflows.sources import trade
+from humanflows.sources import omissions, trade
+from humanflows.sources.omissions import Omissions
 from humanflows.sources.trade import (
     FILES,
     backcast,
@@ -38,7 +39,12 @@ def baci(tmp_path):
 def test_baci_units_order_and_silent_territories(baci):
     cube = np.zeros((3, 3, 22))
     cube[0, 1, 19] = 7.0
-    ours = read_baci(*baci(cube))
+    omitted = Omissions()
+    ours = read_baci(*baci(cube), omitted=omitted)
+    left = {(r.reason, r.year): r.rows for r in omitted.table().itertuples()}
+    assert left[trade.SILENT, 2018] == 9 and left[trade.SILENT, 2019] == 5 and left[trade.NOT_STORED, 2019] == 3
+    assert left[omissions.ANOTHER_YEAR, omissions.NO_YEAR] == 9
+    assert sum(left.values()) + 1 == cube.size
     assert ours.shape == (21, 231, 231)
     assert ours[19, AT["MEX"], AT["USA"]] == 7000 and ours[19, AT["USA"], AT["MEX"]] == 0
     assert np.isnan(ours[19, AT["PRI"], AT["USA"]]) and np.isnan(ours[0]).all() and np.isnan(ours[19, AT["FRA"]]).all()
@@ -71,7 +77,11 @@ def test_correlates_of_war_direction_missing_and_states_that_changed(monkeypatch
             (2, 365, 1992, 4.0), (2, 255, 1990, 6.0), (2, 260, 1990, 9.0), (2, 70, 2010, 9.0)]
     frame = pd.DataFrame(rows, columns=["ccode1", "ccode2", "year", "flow1"], dtype=float)
     monkeypatch.setattr(trade, "read_rds", lambda path: frame)
-    cube = read_cow("x.rds")
+    omitted = Omissions()
+    cube = read_cow("x.rds", omitted=omitted)
+    assert {(r.reason, r.year): r.rows for r in omitted.table().itertuples()} == {
+        (omissions.NO_NUMBER, 1995): 1, (omissions.FORMER_STATE, 1991): 2, (omissions.FORMER_STATE, 1990): 1,
+        (omissions.ANOTHER_YEAR, 2010): 1}
     known = {(1990 + y, codes()[o], codes()[d]): cube[y, o, d] for y, o, d in np.argwhere(~np.isnan(cube))}
     assert known == {(1995, "MEX", "USA"): 5e6, (1995, "USA", "MEX"): 0, (1992, "RUS", "USA"): 4e6,
                      (1990, "DEU", "USA"): 6e6}

@@ -4,7 +4,9 @@ import pytest
 import rdata
 
 from humanflows.errors import DuplicateKeyError, SourceFileError, UnknownTerritoryError
-from humanflows.sources.vdem import DIVIDED, GOVERNED_BY, OUTSIDE, read_vdem
+from humanflows.sources import omissions
+from humanflows.sources.omissions import Omissions
+from humanflows.sources.vdem import DIVIDED, GOVERNED_BY, OUTSIDE, PART_OF_A_STATE, read_vdem
 from humanflows.territories import codes
 
 
@@ -34,9 +36,14 @@ def test_successor_states_take_the_index_of_who_governed_them(sample):
     assert "DDR" not in set(row.index.get_level_values(0))
 
 
-def test_a_missing_index_is_left_out(sample):
-    frame = read_vdem(sample()).query("territory == 'BHR'")
-    assert frame["variable"].tolist() == ["democracy"]
+def test_a_missing_index_is_left_out_and_all_that_is_left_out_is_counted(sample):
+    omitted = Omissions()
+    frame = read_vdem(sample(), omitted=omitted)
+    assert frame.query("territory == 'BHR'")["variable"].tolist() == ["democracy"]
+    left = {(r.reason, r.year): r.rows for r in omitted.table().itertuples()}
+    assert left == {(omissions.ANOTHER_YEAR, 1984): 2, (omissions.OUTSIDE, 1989): 2, (PART_OF_A_STATE, 1989): 2,
+                    (omissions.NO_NUMBER, 1990): 3}
+    assert (frame["status"] == "estimated").sum() + sum(left.values()) == 9 * 2
 
 
 def test_bad_files_are_refused(sample, tmp_path):

@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 
 from humanflows.errors import DuplicateKeyError, SourceFileError, UnknownTerritoryError
+from humanflows.sources import omissions
+from humanflows.sources.omissions import Omissions
 from humanflows.sources.visa import read_visa
 
 ROWS = ("FRA,DEU,visa free", "FRA,GBR,180", "FRA,USA,eta", "FRA,IND,e-visa", "FRA,KEN,visa on arrival",
@@ -20,7 +22,10 @@ def sample(tmp_path):
 
 
 def test_scale_and_direction(sample):
-    frame = read_visa(sample(*ROWS))
+    omitted = Omissions()
+    frame = read_visa(sample(*ROWS), omitted=omitted)
+    assert omitted.table().set_index("reason")["rows"].to_dict() == {omissions.SAME_TERRITORY: 1, omissions.OUTSIDE: 2}
+    assert len(frame) + 3 == len(ROWS)
     value = frame.set_index(["origin", "destination"])["value"]
     assert value.to_dict() == {
         ("FRA", "DEU"): 1, ("FRA", "GBR"): 0.75, ("FRA", "USA"): 0.75, ("FRA", "IND"): 0.5, ("FRA", "KEN"): 0.5,

@@ -15,7 +15,7 @@ from ..errors import NegativeCountError, SchemaError, SourceFileError
 from ..schema import validate
 from ..territories import check_codes
 from .names import resolve_names
-from .omissions import Omissions
+from .omissions import AGGREGATE, FORMER_STATE, OUTSIDE, SAME_TERRITORY, Omissions
 
 SOURCE_JSON, SOURCE_CSV = "abel_cohen_2023", "abel_cohen_v6"
 METHODS = ("sd_drop_neg", "sd_rev_neg", "mig_rate", "da_min_open", "da_min_closed", "da_pb_closed")
@@ -28,6 +28,7 @@ NAMES: dict[str, str | None] = {
     "Serbia & Montenegro": None,   # one state before 2006
 }
 OUTSIDE_CSV = frozenset({"CLI"})   # Channel Islands
+ZERO = "estimate of zero, told by its absence"
 
 
 def read_abel_cohen(json_paths: Iterable[Path] = (), v6_path: Path | None = None, *,
@@ -50,16 +51,18 @@ def read_abel_cohen(json_paths: Iterable[Path] = (), v6_path: Path | None = None
     SourceFileError, SchemaError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
         Naming the file and the row or pair.
     """
-    parts = [read_json(Path(path)) for path in json_paths]
+    omitted = Omissions() if omitted is None else omitted
+    parts = [read_json(Path(path), omitted=omitted) for path in json_paths]
     if v6_path is not None:
-        parts.append(read_csv(Path(v6_path)))
+        parts.append(read_csv(Path(v6_path), omitted=omitted))
     if not parts:
         raise SourceFileError("abel_cohen", "no file given", "pass the JSON files, the CSV, or both")
     return validate(pd.concat(parts, ignore_index=True), "reconstruction", file="abel_cohen")
 
 
-def read_json(path: Path) -> pd.DataFrame:
+def read_json(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     """One ``flow_<method>.json``: matrix[first year][origin][destination] with rows of regions among the countries."""
+    omitted = Omissions() if omitted is None else omitted
     method = path.stem.removeprefix("flow_")
     if method not in METHODS:
         raise SourceFileError(path, f"unknown method {method!r}", f"name it flow_<one of {', '.join(METHODS)}>.json")
@@ -72,12 +75,14 @@ def read_json(path: Path) -> pd.DataFrame:
     code_of = resolve_names([names[i] for i in countries], file=path, exceptions=NAMES)
     kept = [i for i in countries if code_of[names[i]] is not None]
     codes = np.array([code_of[names[i]] for i in kept], dtype=object)
+    former = [i for i in countries if code_of[names[i]] is None]
     parts = []
     for year, matrix in matrices.items():
         square = np.array(matrix, dtype=float)
         if square.shape != (len(names), len(names)):
             raise SchemaError(path, f"matrix of shape {square.shape} for {len(names)} names", "fetch the file again",
                               key=f"matrix {year}")
+        _count(square, int(year), countries, former, omitted)
         square = square[np.ix_(kept, kept)]
         np.fill_diagonal(square, 0)
         if (square < 0).any():
@@ -90,8 +95,21 @@ def read_json(path: Path) -> pd.DataFrame:
     return validate(pd.concat(parts, ignore_index=True).astype({"year": "int64"}), "reconstruction", file=path)
 
 
-def read_csv(path: Path) -> pd.DataFrame:
+def _count(square: np.ndarray, year: int, countries: list[int], former: list[int], omitted: Omissions) -> None:
+    """What of a matrix becomes no row: regions, former states, the diagonal, zeros."""
+    # Regions hold their countries' persons once more, row by row and column by column; former states are countries.
+    inside = square[np.ix_(countries, countries)]
+    omitted.count(AGGREGATE, square.size - inside.size, persons=square.sum() - inside.sum(), year=year)
+    kept = [i for i in countries if i not in former]
+    today = square[np.ix_(kept, kept)]
+    omitted.count(FORMER_STATE, inside.size - today.size, persons=inside.sum() - today.sum(), year=year)
+    omitted.count(SAME_TERRITORY, len(kept), persons=np.trace(today), year=year)
+    omitted.count(ZERO, (today == 0).sum() - (np.diagonal(today) == 0).sum(), year=year)
+
+
+def read_csv(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     """Version 6: rows ``year0, orig, dest, flow``."""
+    omitted = Omissions() if omitted is None else omitted
     try:
         frame = pd.read_csv(path, keep_default_na=False, dtype={"orig": str, "dest": str})
     except (OSError, ValueError) as error:
@@ -101,7 +119,9 @@ def read_csv(path: Path) -> pd.DataFrame:
         raise SchemaError(path, f"columns {list(frame.columns)}", f"expected {columns}")
     known = check_codes(frame["orig"], file=path, outside=OUTSIDE_CSV) & check_codes(frame["dest"], file=path,
                                                                                     outside=OUTSIDE_CSV)
-    frame = frame[known & (frame["orig"] != frame["dest"]) & (frame["flow"] != 0)]
+    apart, moved = frame["orig"] != frame["dest"], frame["flow"] != 0
+    for kept, reason in ((known, OUTSIDE), (apart, SAME_TERRITORY), (moved, ZERO)):
+        frame = omitted.keep(frame, kept[frame.index], reason, persons="flow", year="year0")
     return validate(pd.DataFrame({
         "source": SOURCE_CSV, "method": METHOD_CSV, "year": frame["year0"].astype("int64"), "origin": frame["orig"],
         "destination": frame["dest"], "persons": frame["flow"].astype(float)}), "reconstruction", file=path)

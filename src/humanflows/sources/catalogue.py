@@ -22,7 +22,7 @@ from ..schema import TABLES, validate
 from .corrections import apply_corrections, read_corrections
 from .entries import ENTRIES
 from .fetch import fetch_all
-from .omissions import Omissions
+from .omissions import COUNTED_AGAIN, Omissions
 from .registry import about as registered
 from .source import Files, Source
 
@@ -100,8 +100,9 @@ def load_all(names: Iterable[str] | None = None, *, workers: int = 2, folder: Pa
             taken = seconds.get(source.name, time.perf_counter() - start)
             how = "read" if source.name in seconds else "cached"
             left = _omitted(targets[source.name])
+            persons = left.loc[~left["reason"].isin(COUNTED_AGAIN), "persons"].sum()   # not in a row that is kept
             print(f"{source.name:<24}{rows:>10,} rows {taken:6.1f} s  {how:<6}  left out {left['rows'].sum():>9,.0f} "
-                  f"rows, {left['persons'].sum():>14,.0f} persons", flush=True)
+                  f"rows, {persons:>14,.0f} persons", flush=True)
     return {table: pd.concat(frames[table], ignore_index=True) for table in TABLES if table in frames}
 
 
@@ -263,11 +264,16 @@ def read_source(source: Source, files: Files, omitted: Omissions | None = None) 
         raise SchemaError(source.name, f"reader gives the tables {sorted(frames)} instead of {sorted(source.tables)}",
                           "name the tables in the catalogue as the reader gives them")
     for frame in frames.values():
-        named = sorted(n for n in frame["source"].unique() if n != source.name and not n.startswith(f"{source.name}_"))
+        named = sorted(n for n in frame["source"].unique() if not _is_of(n, source.name))
         if named:
             raise SchemaError(source.name, f"reader names the source {named}",
                               f"name it {source.name!r}, or {source.name}_<vintage> where it holds several")
     return frames
+
+
+def _is_of(named: str, source: str) -> bool:
+    """True for the name of a source and of its vintages, which may begin like another source's name."""
+    return named == source or (named.startswith(f"{source}_") and named not in SOURCES)
 
 
 def inputs_digest(name: str) -> str:

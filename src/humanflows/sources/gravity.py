@@ -9,7 +9,8 @@ from ..errors import SourceFileError
 from ..schema import validate
 from ..territories import check_codes, codes
 from .netcdf_io import read_pairs
-from .omissions import Omissions
+from .omissions import OUTSIDE as OUTSIDE_TERRITORIES
+from .omissions import SAME_TERRITORY, Omissions
 from .rdata_io import read_frame
 
 FILES = {"dist.nc": ("distw_harmonic", "distance"), "lang.nc": ("csl", "common_language"),
@@ -46,16 +47,20 @@ def read_gravity(paths: Mapping[str, Path], *, omitted: Omissions | None = None)
     if absent:
         raise SourceFileError(absent[0], "file of the pair variables not given", "fetch gaskin_abel/inputs and "
                               "cepii_geodist")
-    parts = [read_pairs(paths[name], "gravity", theirs, ours) for name, (theirs, ours) in FILES.items()]
-    return pd.concat([*parts, _contiguity(paths["dist_cepii.rda"])], ignore_index=True)
+    omitted = Omissions() if omitted is None else omitted
+    parts = [read_pairs(paths[name], "gravity", theirs, ours, omitted=omitted)
+             for name, (theirs, ours) in FILES.items()]
+    return pd.concat([*parts, _contiguity(paths["dist_cepii.rda"], omitted)], ignore_index=True)
 
 
-def _contiguity(path: Path) -> pd.DataFrame:
+def _contiguity(path: Path, omitted: Omissions) -> pd.DataFrame:
     raw = read_frame(path, "dist_cepii", ["iso_o", "iso_d", "contig"])
     raw = raw.assign(origin=raw["iso_o"].replace(RENAMED), destination=raw["iso_d"].replace(RENAMED))
     inside = check_codes(raw["origin"], file=path, outside=OUTSIDE) & check_codes(raw["destination"], file=path,
                                                                                   outside=OUTSIDE)
-    raw = raw[inside & (raw["contig"] == 1)]
+    raw = omitted.keep(raw, inside, OUTSIDE_TERRITORIES, persons=None, year=None)
+    raw = omitted.keep(raw, raw["origin"] != raw["destination"], SAME_TERRITORY, persons=None, year=None)
+    raw = raw[raw["contig"] == 1]   # the table holds every pair: that the others share no border is kept, as a zero
     position = {code: i for i, code in enumerate(codes())}
     touches = np.zeros((len(position), len(position)))
     touches[raw["origin"].map(position), raw["destination"].map(position)] = 1

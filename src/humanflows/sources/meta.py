@@ -14,6 +14,7 @@ import pandas as pd
 from ..errors import SourceFileError, UnknownTerritoryError
 from ..schema import validate
 from ..territories import from_iso2
+from . import omissions
 from .omissions import Omissions
 
 SOURCE = "meta"
@@ -40,13 +41,14 @@ def read_meta(paths: Iterable[Path], *, omitted: Omissions | None = None) -> pd.
     SourceFileError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
         Naming the file and the corridor.
     """
-    frames = [_read_year(Path(path)) for path in paths]
+    omitted = Omissions() if omitted is None else omitted
+    frames = [_read_year(Path(path), omitted) for path in paths]
     if not frames:
         raise SourceFileError(SOURCE, "no file given", "pass the paths of flows_Y_Y+1.json")
     return validate(pd.concat(frames, ignore_index=True), "flow", file=SOURCE)
 
 
-def _read_year(path: Path) -> pd.DataFrame:
+def _read_year(path: Path, omitted: Omissions) -> pd.DataFrame:
     match = _NAME.search(path.name)
     if not match or int(match[2]) != int(match[1]) + 1:
         raise SourceFileError(path, "name does not tell the year", "name it flows_Y_Y+1.json, as published")
@@ -62,9 +64,13 @@ def _read_year(path: Path) -> pd.DataFrame:
                 if code not in codes and code not in OUTSIDE:
                     raise UnknownTerritoryError(path, f"unknown alpha-2 code {code!r}", "mend it, or declare it in "
                                                 "meta.OUTSIDE", key=f"corridor {origin}-{destination}")
-            if origin != destination and not {origin, destination} & OUTSIDE:
-                rows.append((codes[origin], codes[destination], float(persons)))
-    frame = pd.DataFrame(rows, columns=["origin", "destination", "persons"])
+            rows.append((origin, destination, float(persons)))
+    frame = pd.DataFrame(rows, columns=["origin", "destination", "persons"]).astype({"persons": float})
     frame = frame.assign(source=SOURCE, reporter=REPORTER, side="both", criterion="residence", flow_type="transition",
                          year=int(match[1]))
+    # Net migration is no number of people who moved: its rows are counted without persons.
+    frame = omitted.keep(frame, frame["origin"] != frame["destination"], omissions.BALANCE, persons=None)
+    frame = omitted.keep(frame, ~(frame["origin"].isin(OUTSIDE) | frame["destination"].isin(OUTSIDE)),
+                         omissions.OUTSIDE)
+    frame = frame.assign(origin=frame["origin"].map(codes), destination=frame["destination"].map(codes))
     return validate(frame, "flow", file=path)

@@ -8,7 +8,7 @@ import xarray as xr
 from ..errors import SourceFileError
 from ..schema import validate
 from ..territories import check_codes
-from .omissions import ANOTHER_YEAR, NO_NUMBER, Omissions
+from .omissions import ANOTHER_YEAR, NO_NUMBER, SAME_TERRITORY, Omissions
 
 
 def read_series(path: Path, source: str, variables: dict[str, str], *, first_year: int, status: str,
@@ -43,8 +43,9 @@ def read_series(path: Path, source: str, variables: dict[str, str], *, first_yea
     return validate(frame.astype({"year": "int64", "territory": str, "value": "float64"}), "territory_year", file=path)
 
 
-def read_pairs(path: Path, source: str, theirs: str, ours: str) -> pd.DataFrame:
-    """One variable on (Origin ISO, Destination ISO) as table ``pair``, the diagonal left out."""
+def read_pairs(path: Path, source: str, theirs: str, ours: str, *, omitted: Omissions | None = None) -> pd.DataFrame:
+    """One variable on (Origin ISO, Destination ISO) as table ``pair``; the diagonal and missing values are left out."""
+    omitted = Omissions() if omitted is None else omitted
     values = _open(path, [theirs, "Origin ISO", "Destination ISO"])[theirs].transpose("Origin ISO", "Destination ISO")
     origins, destinations = (values[d].values.astype(str) for d in values.dims)
     frame = pd.DataFrame({"source": source, "variable": ours, "origin": np.repeat(origins, len(destinations)),
@@ -52,7 +53,8 @@ def read_pairs(path: Path, source: str, theirs: str, ours: str) -> pd.DataFrame:
                           "value": values.values.ravel().astype("float64")})
     for column in ("origin", "destination"):
         check_codes(frame[column], file=path)
-    return validate(frame[(frame["origin"] != frame["destination"]) & frame["value"].notna()], "pair", file=path)
+    frame = omitted.keep(frame, frame["origin"] != frame["destination"], SAME_TERRITORY, persons=None, year=None)
+    return validate(omitted.keep(frame, frame["value"].notna(), NO_NUMBER, persons=None, year=None), "pair", file=path)
 
 
 def _open(path: Path, needed: list[str]) -> xr.Dataset:

@@ -12,28 +12,28 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..errors import DuplicateKeyError, NegativeCountError, SchemaError
-from ..schema import validate
+from ..errors import SchemaError
 from ..territories import check_codes
-from .names import precedes_partner
-from .omissions import Omissions
+from .omissions import ANOTHER_QUANTITY, FORMER_STATE, OWN, REPEATED, Omissions
+from .partners import Labels, reported_flows
 from .rdata_io import read_frame
 
 SOURCE = "oecd"
 OBJECT = "data_oecd"
 COLUMNS = ["CO2", "VAR", "GEN", "COU", "YEA", "Value"]
 SIDES = {"B11": "immigration", "B12": "emigration"}
-OUTSIDE = frozenset({
-    "TOT", "NS", "UUU", "YYY",       # total, not stated, unknown, stateless
-    "CSK", "SCG", "SUN", "YUCS",     # Czechoslovakia, Serbia and Montenegro, Soviet Union, Yugoslavia
-})
+LABELS = Labels(
+    groups={"TOT": "total", "NS": "unknown", "UUU": "unknown", "YYY": "stateless"},
+    # Czechoslovakia, Serbia and Montenegro, Soviet Union, Yugoslavia
+    left_out=dict.fromkeys(("CSK", "SCG", "SUN", "YUCS"), FORMER_STATE), coded=True)
+NEGATIVE = "negative, net of corrections of the register"
 BY_BIRTHPLACE = frozenset({"USA"})
 # The Netherlands' outflows are net of people removed from and put back on the registers, which makes 20 small corridors
 # negative (-1 to -18): no count of emigrants, so unreported here.
 NET_OF_CORRECTIONS = frozenset({("NLD", "emigration")})
 
 
-def read_oecd(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
+def read_oecd(path: Path, *, omitted: Omissions | None = None) -> dict[str, pd.DataFrame]:
     """Inflows and outflows of foreigners by nationality, both sexes.
 
     Parameters
@@ -42,55 +42,38 @@ def read_oecd(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        Table ``flow``: criterion citizenship (birthplace for the USA), flow_type movement.
+    Tables ``flow`` (criterion citizenship, birthplace for the USA; flow_type movement) and ``margin`` (total, unknown,
+    stateless).
 
     Raises
     ------
     SourceFileError, SchemaError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
         Naming the file and the row.
     """
-    return tidy(read_frame(path, OBJECT, COLUMNS, encoding="latin1"), file=path)
+    return tidy(read_frame(path, OBJECT, COLUMNS, encoding="latin1"), file=path, omitted=omitted)
 
 
-def tidy(frame: pd.DataFrame, *, file) -> pd.DataFrame:
-    """Table ``flow`` from the frame of the file; see `read_oecd`.
+def tidy(frame: pd.DataFrame, *, file, omitted: Omissions | None = None) -> dict[str, pd.DataFrame]:
+    """Tables ``flow`` and ``margin`` from the frame of the file; see `read_oecd`.
 
     A corridor-year that stands twice with the same number is taken once; with two numbers it is refused.
     """
-    frame = frame[frame["VAR"].isin(SIDES)]
+    omitted = Omissions() if omitted is None else omitted
+    frame = omitted.keep(frame, frame["VAR"].isin(SIDES), ANOTHER_QUANTITY, persons=None, year="YEA")
     sexes = frame["GEN"] != "TOT"
     if sexes.any():
         raise SchemaError(file, f"sex {frame.loc[sexes.idxmax(), 'GEN']!r} beside the total would be counted twice",
                           "keep the rows GEN == 'TOT'", key=f"row {sexes.idxmax()}")
     frame = pd.DataFrame({
-        "reporter": frame["COU"].astype(str), "partner": frame["CO2"].astype(str), "side": frame["VAR"].map(SIDES),
-        "year": frame["YEA"].astype("int64"), "persons": frame["Value"].astype("Float64").astype(float)})
+        "row": frame.index, "reporter": frame["COU"].astype(str), "label": frame["CO2"].astype(str),
+        "side": frame["VAR"].map(SIDES), "year": frame["YEA"].astype("int64"),
+        "persons": frame["Value"].astype("Float64").astype(float)})
     check_codes(frame["reporter"], file=file)
-    known = check_codes(frame["partner"], file=file, outside=OUTSIDE)
-    frame = frame[known & frame["persons"].notna() & (frame["partner"] != frame["reporter"])]
-    frame = frame[~precedes_partner(frame["partner"], frame["year"], frame["persons"])]
-    negative = frame["persons"] < 0
+    frame["criterion"] = frame["reporter"].isin(BY_BIRTHPLACE).map({True: "birthplace", False: "citizenship"})
     corrected = pd.Series(list(zip(frame["reporter"], frame["side"])), index=frame.index).isin(NET_OF_CORRECTIONS)
-    if (negative & ~corrected).any():
-        bad = (negative & ~corrected).idxmax()
-        raise NegativeCountError(file, f"negative count {frame.at[bad, 'persons']:.0f}",
-                                 "mend the row or list it in data/corrections.csv", key=f"row {bad}")
-    frame = _once(frame[~negative], file)
-    arrives = frame["side"] == "immigration"
-    return validate(pd.DataFrame({
-        "source": SOURCE, "reporter": frame["reporter"], "side": frame["side"],
-        "criterion": frame["reporter"].isin(BY_BIRTHPLACE).map({True: "birthplace", False: "citizenship"}),
-        "flow_type": "movement", "year": frame["year"], "origin": frame["partner"].where(arrives, frame["reporter"]),
-        "destination": frame["reporter"].where(arrives, frame["partner"]), "persons": frame["persons"]}),
-        "flow", file=file)
-
-
-def _once(frame: pd.DataFrame, file) -> pd.DataFrame:
-    frame = frame.drop_duplicates()
-    twice = frame.duplicated(["reporter", "partner", "side", "year"])
-    if twice.any():
-        row = frame.loc[twice.idxmax()]
-        raise DuplicateKeyError(file, f"two numbers for {row['partner']} in {row['reporter']}, {row['side']} "
-                                f"{row['year']}", "keep one of the rows", key=f"row {row.name}")
-    return frame
+    frame = omitted.keep(frame, ~((frame["persons"] < 0) & corrected), NEGATIVE, persons=None)
+    # Nationals of the reporter are not among the foreigners: their zeros are filled cells, no counts.
+    own = (frame["label"] == frame["reporter"]) & (frame["persons"] == 0)
+    frame = omitted.keep(frame, ~own, OWN)
+    frame = omitted.keep(frame, ~frame.duplicated(["reporter", "label", "side", "year", "persons"]), REPEATED)
+    return reported_flows(frame, LABELS, source=SOURCE, file=file, omitted=omitted)

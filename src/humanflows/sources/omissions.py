@@ -16,13 +16,22 @@ STATELESS = "stateless"
 OWN = "the reporter itself"
 NO_NUMBER = "no number given"
 BEFORE_PARTNER = "zero before the partner existed"
+COUNTED_ELSEWHERE = "zero while counted with another territory"
 ANOTHER_YEAR = "outside the years that are read"
 INCOMPLETE_YEAR = "year without all its months"
 REPEATED = "the same number again"
 UNREPORTED_YEAR = "year for which every number of the reporter is zero"
-PART = "part of a total that is read"
 NO_CITIZENSHIP = "zero for a territory without a citizenship of its own"
 INTERNAL = "within their own territory"
+PROVISIONAL = "provisional, to be revised"
+OTHERS = "others together, not told apart"
+PART = "part of a number that is read"
+BALANCE = "balance of arrivals and departures"
+ANOTHER_QUANTITY = "quantity that is not read"
+SAME_TERRITORY = "origin and destination are the same"
+
+# Persons of these rows are in other rows as well, or are none: a sum of them says nothing of who is left out.
+COUNTED_AGAIN = frozenset({AGGREGATE, PART, REPEATED, BALANCE, ANOTHER_QUANTITY})
 
 
 @dataclass
@@ -63,6 +72,12 @@ class Omissions:
                 "persons": 0.0 if persons is None else pd.to_numeric(left[persons], errors="coerce").to_numpy(float)},
                 index=range(len(left))))
         return frame[kept]
+
+    def count(self, reason: str, rows: int, *, persons: float = 0.0, year: int = NO_YEAR) -> None:
+        """Count cells of a matrix, or other input that is in no frame, as left out; none of them is no omission."""
+        if rows:
+            self.parts.append(pd.DataFrame({"reason": reason, "year": year, "rows": int(rows),
+                                            "persons": float(persons)}, index=[0]))
 
     def table(self) -> pd.DataFrame:
         """Columns ``reason, year, rows, persons``, one row a reason and year; a row without a number counts no persons.

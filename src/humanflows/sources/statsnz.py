@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DuplicateKeyError, NegativeCountError, SchemaError, SourceFileError
-from ..schema import validate
-from .names import precedes_partner, resolve_names
-from .omissions import Omissions
+from .omissions import AGGREGATE, FORMER_STATE, INCOMPLETE_YEAR, OUTSIDE, PART, Omissions
+from .partners import Labels, reported_flows
 
 SOURCE = "statsnz"
 REPORTER = "NZL"
@@ -26,25 +25,26 @@ TOTAL_GROUP = "TOTAL ALL CITIZENSHIPS"
 GROUPS = ("New Zealand Citizen", "Australian Citizen", TOTAL_GROUP)
 MISSING = ".."
 _MONTH = re.compile(r"(\d{4})M(\d{2})$")
-_OUTSIDE = (
-    "OCEANIA", "ASIA", "EUROPE", "AMERICAS", "AFRICA AND THE MIDDLE EAST", "NOT STATED",  # sums and remainders
-    "TOTAL ALL COUNTRIES OF RESIDENCE",
-    "Czechoslovakia", "Germany, Democratic Republic of", "Netherlands Antilles", "Union of Soviet Socialist Republics",
-    "Yemen, Democratic", "Yugoslavia/Serbia and Montenegro",  # states that are no more
-    "Antarctica", "British Indian Ocean Territory", "Christmas Island", "Cocos (Keeling) Islands",
-    "French Southern Territories", "Kosovo", "Norfolk Island", "Pitcairn",
-    "South Georgia and the South Sandwich Islands", "United States Minor Outlying Islands", "Vatican City State",
-)
-NAMES: dict[str, str | None] = {
-    **dict.fromkeys(_OUTSIDE), "China, People's Republic of": "CHN", "Gaza Strip/Palestine/West Bank": "PSE",
-    "Hong Kong (Special Administrative Region)": "HKG", "Macau (Special Administrative Region)": "MAC",
-    "Congo, the Democratic Republic of the": "COD", "Korea, Democratic People's Republic of": "PRK",
-    "Korea, Republic of": "KOR", "Samoa, American": "ASM", "St Maarten (Dutch Part)": "SXM",
-    "Virgin Islands, British": "VGB", "Virgin Islands, United States": "VIR",
-}
+LABELS = Labels(
+    names={"China, People's Republic of": "CHN", "Gaza Strip/Palestine/West Bank": "PSE",
+           "Hong Kong (Special Administrative Region)": "HKG", "Macau (Special Administrative Region)": "MAC",
+           "Congo, the Democratic Republic of the": "COD", "Korea, Democratic People's Republic of": "PRK",
+           "Korea, Republic of": "KOR", "Samoa, American": "ASM", "St Maarten (Dutch Part)": "SXM",
+           "Virgin Islands, British": "VGB", "Virgin Islands, United States": "VIR"},
+    groups={"TOTAL ALL COUNTRIES OF RESIDENCE": "total", "NOT STATED": "unknown"},
+    left_out={
+        **dict.fromkeys(("OCEANIA", "ASIA", "EUROPE", "AMERICAS", "AFRICA AND THE MIDDLE EAST"), AGGREGATE),
+        **dict.fromkeys(("Czechoslovakia", "Germany, Democratic Republic of", "Netherlands Antilles",
+                         "Union of Soviet Socialist Republics", "Yemen, Democratic",
+                         "Yugoslavia/Serbia and Montenegro"), FORMER_STATE),
+        **dict.fromkeys(("Antarctica", "British Indian Ocean Territory", "Christmas Island", "Cocos (Keeling) Islands",
+                         "French Southern Territories", "Kosovo", "Norfolk Island", "Pitcairn",
+                         "South Georgia and the South Sandwich Islands", "United States Minor Outlying Islands",
+                         "Vatican City State"), OUTSIDE)})
+SIDES = {"arrivals": "immigration", "departures": "emigration"}
 
 
-def read_statsnz(paths: Iterable[Path], *, omitted: Omissions | None = None) -> pd.DataFrame:
+def read_statsnz(paths: Iterable[Path], *, omitted: Omissions | None = None) -> dict[str, pd.DataFrame]:
     """Arrivals in and departures from New Zealand by country of last and next residence, all citizenships.
 
     Parameters
@@ -53,16 +53,17 @@ def read_statsnz(paths: Iterable[Path], *, omitted: Omissions | None = None) -> 
 
     Returns
     -------
-    DataFrame
-        Table ``flow``: reporter ``NZL``, criterion residence, flow_type movement (intended stay or absence of at least
-        12 months); arrivals are immigration, departures emigration; only years with twelve known months.
+    Tables ``flow`` (reporter ``NZL``, criterion residence, flow_type movement: intended stay or absence of at least 12
+    months; arrivals are immigration, departures emigration; only years with twelve known months) and ``margin`` (total,
+    unknown).
 
     Raises
     ------
     SourceFileError, SchemaError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
         Naming file and row.
     """
-    months = [read_months(Path(path)) for path in paths]
+    omitted = Omissions() if omitted is None else omitted
+    months = [read_months(Path(path), omitted=omitted) for path in paths]
     if not months:
         raise SourceFileError(SOURCE, "no file given", "pass the paths of the monthly files")
     frame = pd.concat(months, ignore_index=True)
@@ -71,26 +72,18 @@ def read_statsnz(paths: Iterable[Path], *, omitted: Omissions | None = None) -> 
         row = frame.loc[twice.idxmax()]
         raise DuplicateKeyError(row["file"], f"{row['name']}, {row['year']}M{row['month']:02d} is in another file too",
                                 "pass each month once", key=f"row {row['row']}")
-    code_of = resolve_names(frame["name"], file=SOURCE, exceptions=NAMES)
-    frame = frame.assign(partner=frame["name"].map(code_of))
-    frame = frame[frame["partner"].notna() & (frame["partner"] != REPORTER)]
-    parts = []
-    for column, side in (("arrivals", "immigration"), ("departures", "emigration")):
-        # min_count: a year with a month missing or withheld is unknown, not small.
-        years = frame.groupby(["partner", "year"])[column].sum(min_count=12).reset_index(name="persons")
-        full = frame.groupby(["partner", "year"])[column].count().to_numpy() == 12
-        years = years[full]
-        here = pd.Series(REPORTER, index=years.index)
-        parts.append(pd.DataFrame({
-            "source": SOURCE, "reporter": REPORTER, "side": side, "criterion": "residence", "flow_type": "movement",
-            "year": years["year"], "origin": years["partner"] if side == "immigration" else here,
-            "destination": here if side == "immigration" else years["partner"], "persons": years["persons"]}))
-        parts[-1] = parts[-1][~precedes_partner(years["partner"], years["year"], years["persons"])]
-    return validate(pd.concat(parts, ignore_index=True), "flow", file=SOURCE)
+    frame = frame.rename(columns={**SIDES, "name": "label"}).melt(
+        ["row", "label", "year", "month"], list(SIDES.values()), var_name="side", value_name="persons")
+    key = ["label", "side", "year"]
+    # A year with a month missing or withheld is unknown, not small.
+    frame = omitted.keep(frame, frame.groupby(key)["persons"].transform("count") == 12, INCOMPLETE_YEAR)
+    frame = frame.groupby(key, as_index=False, sort=False).agg(row=("row", "first"), persons=("persons", "sum"))
+    return reported_flows(frame.assign(reporter=REPORTER, criterion="residence"), LABELS, source=SOURCE, file=SOURCE,
+                          omitted=omitted)
 
 
-def read_months(path: Path) -> pd.DataFrame:
-    """Monthly numbers of one file for the total over citizenships, before codes.
+def read_months(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
+    """Monthly numbers of one file for the total over citizenships, before codes; its parts are counted in ``omitted``.
 
     Returns
     -------
@@ -118,7 +111,6 @@ def read_months(path: Path) -> pd.DataFrame:
     if strange.any():
         raise SchemaError(path, f"unknown citizenship group {data.loc[strange.idxmax(), 'group']!r}",
                           f"expected one of {', '.join(GROUPS)}", key=f"row {data.loc[strange.idxmax(), 'row']}")
-    data = data[data["group"] == TOTAL_GROUP].reset_index(drop=True)
     when = data["month"].str.extract(_MONTH)
     if when.isna().any(axis=None):
         bad = when.isna().any(axis=1).idxmax()
@@ -127,6 +119,9 @@ def read_months(path: Path) -> pd.DataFrame:
     for column in ("arrivals", "departures"):
         data[column] = _numbers(data[column], data["row"], path)
     data = data.assign(file=str(path), year=when[0].astype("int64"), month=when[1].astype("int64"))
+    both = data[["arrivals", "departures"]].sum(axis=1)
+    data = (Omissions() if omitted is None else omitted).keep(
+        data.assign(both=both), data["group"] == TOTAL_GROUP, PART, persons="both").reset_index(drop=True)
     return data[["file", "row", "name", "year", "month", "arrivals", "departures"]]
 
 

@@ -32,10 +32,12 @@ from .. import paths as folders
 from ..errors import NegativeCountError, SchemaError, SourceFileError, UnknownTerritoryError
 from ..schema import validate
 from ..territories import check_codes, codes
-from .omissions import Omissions
+from .omissions import ANOTHER_YEAR, FORMER_STATE, NO_NUMBER, Omissions
 from .rdata_io import read_rds
 
 SOURCE = "trade"
+SILENT = "territory without any trade in the year: not covered"
+NOT_STORED = "no trade reported: told by its absence"
 FILES = ("DatiProcessati.mat", "trade_cepii.csv", "country_labels.csv", "cow_trade_ddy.rds")
 FIRST_YEAR, LAST_YEAR = 1990, 2024
 BACI_FIRST, BACI_LAST, BACI_ALONE = 2000, 2020, 2023
@@ -78,9 +80,10 @@ def read_trade(paths: Iterable[Path], *, omitted: Omissions | None = None) -> pd
     if lacking:
         raise SourceFileError(lacking[0], "source file not given", f"read_trade needs {', '.join(FILES)}")
     mat, cepii, labels, cow = (named[f] for f in FILES)
-    reported = read_baci(mat)
-    alone = read_cepii(cepii, labels)
-    old = read_cow(cow)
+    omitted = Omissions() if omitted is None else omitted
+    reported = read_baci(mat, omitted=omitted)
+    alone = read_cepii(cepii, labels, omitted=omitted)
+    old = read_cow(cow, omitted=omitted)
     parts = [(y, reported[y - BACI_FIRST], "reported") for y in range(BACI_FIRST, BACI_LAST + 1)]
     last = reported[-1]
     gone = np.isnan(alone) & ~np.isnan(last)  # covered in 2020, not in 2023
@@ -93,7 +96,7 @@ def read_trade(paths: Iterable[Path], *, omitted: Omissions | None = None) -> pd
     return validate(pd.concat([_tidy(*p) for p in parts], ignore_index=True), "pair_year", file=SOURCE)
 
 
-def read_baci(path: Path, order: Path | None = None) -> np.ndarray:
+def read_baci(path: Path, order: Path | None = None, *, omitted: Omissions | None = None) -> np.ndarray:
     """BACI 2000–2020 as ``[year, origin, destination]`` over all territories, US$; NaN where one is not covered.
 
     Parameters
@@ -113,10 +116,12 @@ def read_baci(path: Path, order: Path | None = None) -> np.ndarray:
     if cube.ndim != 3 or cube.shape[:2] != (len(rows), len(rows)) or cube.shape[2] < years:
         raise SchemaError(path, f"MatriceEx has shape {cube.shape}", f"expected {len(rows)}×{len(rows)}×≥{years}, in "
                           f"the order of {order.name}")
-    return _place(np.moveaxis(cube[:, :, :years], 2, 0) * THOUSAND, rows, path)
+    if omitted is not None:
+        omitted.count(ANOTHER_YEAR, (cube.shape[2] - years) * len(rows) ** 2)
+    return _place(np.moveaxis(cube[:, :, :years], 2, 0) * THOUSAND, rows, path, omitted, BACI_FIRST)
 
 
-def read_cepii(path: Path, labels: Path) -> np.ndarray:
+def read_cepii(path: Path, labels: Path, *, omitted: Omissions | None = None) -> np.ndarray:
     """BACI 2023 as ``[origin, destination]`` over all territories, US$; NaN where one is not covered.
 
     Parameters
@@ -132,10 +137,10 @@ def read_cepii(path: Path, labels: Path) -> np.ndarray:
     check_codes(rows, file=labels)
     if square.shape != (len(rows), len(rows)):
         raise SchemaError(path, f"matrix of shape {square.shape} for {len(rows)} labels", "fetch both files again")
-    return _place(np.nan_to_num(square)[None] * THOUSAND, rows, path)[0]
+    return _place(np.nan_to_num(square)[None] * THOUSAND, rows, path, omitted, BACI_ALONE)[0]
 
 
-def read_cow(path: Path) -> np.ndarray:
+def read_cow(path: Path, *, omitted: Omissions | None = None) -> np.ndarray:
     """Correlates of War dyadic trade, ``[year, origin, destination]`` from 1990 to the end of the overlap, US$.
 
     ``flow1`` is what ``ccode1`` imported from ``ccode2``; every dyad stands in both directions, so ``flow1`` suffices.
@@ -145,20 +150,22 @@ def read_cow(path: Path) -> np.ndarray:
     columns = ["ccode1", "ccode2", "year", "flow1"]
     if not isinstance(frame, pd.DataFrame) or not set(columns) <= set(frame.columns):
         raise SchemaError(path, "lacks the columns of dyadic trade", f"expected {columns}")
+    omitted = Omissions() if omitted is None else omitted
     years = range(FIRST_YEAR, OVERLAP[-1] + 1)
-    frame = frame.loc[frame["year"].between(years[0], years[-1]), columns]
+    frame = omitted.keep(frame[columns], frame["year"].between(years[0], years[-1]), ANOTHER_YEAR, persons=None)
     index = {code: i for i, code in enumerate(codes())}
     numbers = {side: frame[side].astype(int) for side in ("ccode1", "ccode2")}
     names = cow_codes(pd.unique(pd.concat(numbers.values())), file=path)
-    known = frame["flow1"].notna() & (frame["flow1"] != -9)
+    known = pd.Series(True, index=frame.index)
     for number in numbers.values():
         known &= number.map(lambda n: names[n] is not None) & (frame["year"] >= number.map(COW_SINCE).fillna(0))
-    frame = frame[known]
+    frame = omitted.keep(frame, known, FORMER_STATE, persons=None)
+    frame = omitted.keep(frame, frame["flow1"].notna() & (frame["flow1"] != -9), NO_NUMBER, persons=None)
     if (frame["flow1"] < 0).any():
         bad = (frame["flow1"] < 0).idxmax()
         raise NegativeCountError(path, f"negative value {frame.at[bad, 'flow1']}", "fetch the file again",
                                  key=f"row {bad}")
-    at = {side: numbers[side][known].map(names).map(index).to_numpy() for side in numbers}
+    at = {side: numbers[side][frame.index].map(names).map(index).to_numpy() for side in numbers}
     cube = np.full((len(years), len(index), len(index)), np.nan)
     cube[frame["year"].to_numpy(dtype=int) - FIRST_YEAR, at["ccode2"], at["ccode1"]] = frame["flow1"] * MILLION
     return cube
@@ -258,7 +265,7 @@ def trade_array(table: pd.DataFrame, territories: Sequence[str], years: Sequence
     return cube
 
 
-def _place(cube: np.ndarray, rows: pd.Series, path) -> np.ndarray:
+def _place(cube: np.ndarray, rows: pd.Series, path, omitted: Omissions | None, first_year: int) -> np.ndarray:
     """Spread a cube over all territories; a territory that is zero throughout a year is not covered in it."""
     if (cube < 0).any():
         y, o, d = np.argwhere(cube < 0)[0]
@@ -267,7 +274,12 @@ def _place(cube: np.ndarray, rows: pd.Series, path) -> np.ndarray:
     index = {code: i for i, code in enumerate(codes())}
     at = rows.map(index).to_numpy()
     silent = (cube.sum(axis=1) == 0) & (cube.sum(axis=2) == 0)
-    cube = np.where(silent[:, :, None] | silent[:, None, :], np.nan, cube)
+    unknown = silent[:, :, None] | silent[:, None, :]
+    if omitted is not None:
+        for year, (missing, layer) in enumerate(zip(unknown, cube), start=first_year):
+            omitted.count(SILENT, missing.sum(), year=year)
+            omitted.count(NOT_STORED, ((layer == 0) & ~missing).sum(), year=year)
+    cube = np.where(unknown, np.nan, cube)
     placed = np.full((len(cube), len(index), len(index)), np.nan)
     placed[:, at[:, None], at[None, :]] = cube
     return placed

@@ -12,8 +12,10 @@ Quirks per reporter:
 - New Zealand's sheet by residence carries the coverage "Foreigners", but its totals are those of all citizenships that
   Statistics New Zealand publishes (82,469 arrivals in 2010): it is read like the others.
 - By citizenship a partner's row is, by its nature, of foreigners; "Citizens" marks the reporter's own nationals and
-  "Both" the total over partners: neither is a corridor.
-- Rows where partner and reporter agree (Australia, Greece, own citizens everywhere) are no corridor either.
+  "Both" the total over partners: neither is a corridor, both are margins.
+- "Unknown" is what the office did not tell apart: it and the partners sum to the total, and where no partner is named
+  it is the total.
+- Rows where partner and reporter agree are the margin ``own``; by residence (Australia, Greece) they are no migrants.
 - Sudan includes what is now South Sudan; Serbia may include Montenegro and Kosovo.
 - "China (including Hong Kong …)" stands where a reporter did not tell them apart: an aggregate, left out.
 - Several reporters fill 0 for countries that did not exist yet; see ``names.SUCCESSOR_SINCE``.
@@ -25,17 +27,20 @@ import numpy as np
 import pandas as pd
 from python_calamine import CalamineError, CalamineWorkbook
 
-from ..errors import NegativeCountError, SchemaError, SourceFileError, UnknownTerritoryError
-from ..schema import validate
-from .names import precedes_partner, resolve_names
-from .omissions import Omissions
+from ..errors import DuplicateKeyError, NegativeCountError, SchemaError, SourceFileError, UnknownTerritoryError
+from .names import resolve_names
+from .omissions import AGGREGATE, NO_NUMBER, OUTSIDE, OWN, PART, Omissions
+from .partners import flow_table, margin_table
 
 SOURCE = "undesa_imfsc"
 HEADER_ROW = 21  # 1-based, as a spreadsheet counts
 FIRST_YEAR, LAST_YEAR = 1980, 2013
 # ".." not available, "" blank, "-" nil or below rounding and "D" withheld (both in the USA's sheet): all unreported.
 MISSING = frozenset({"..", "", "-", "D"})
-NOT_PARTNERS = frozenset({"Total", "Unknown"})
+GROUPS = {"Total": "total", "Unknown": "unknown", "Stateless": "stateless"}
+LEFT_OUT = {"China (including Hong Kong Special Administrative Region)": AGGREGATE,   # of two territories
+            "Channel Islands": OUTSIDE, "Holy See": OUTSIDE}
+REGIONS = "sheet of regions, which are sums of the sheet beside it"
 SIDES = {"Immigrants": "immigration", "Emigrants": "emigration"}
 CRITERIA = {"residence": "residence", "citizenship": "citizenship", "place of birth": "birthplace"}
 # Where one partner has several rows, the more complete coverage counts; overlapping coverages are never added.
@@ -44,12 +49,11 @@ NAMES: dict[str, str | None] = {
     "China, Taiwan Province of China": "TWN",
     "China, Hong Kong Special Administrative Region": "HKG",
     "China, Macao Special Administrative Region": "MAC",
-    "China (including Hong Kong Special Administrative Region)": None,  # an aggregate of two territories
-    "Channel Islands": None, "Holy See": None, "Stateless": None,  # outside the 231 territories
+    **dict.fromkeys((*GROUPS, *LEFT_OUT)),
 }
 
 
-def read_undesa_imfsc(paths: Iterable[Path], *, omitted: Omissions | None = None) -> pd.DataFrame:
+def read_undesa_imfsc(paths: Iterable[Path], *, omitted: Omissions | None = None) -> dict[str, pd.DataFrame]:
     """All reporters' immigration and emigration by partner, both sexes.
 
     Parameters
@@ -58,31 +62,33 @@ def read_undesa_imfsc(paths: Iterable[Path], *, omitted: Omissions | None = None
 
     Returns
     -------
-    DataFrame
-        Table ``flow``: ``criterion`` residence, citizenship or birthplace, ``flow_type`` movement, years 1980–2013. A
-        corridor that is absent is unreported.
+    Tables ``flow`` (``criterion`` residence, citizenship or birthplace, ``flow_type`` movement, years 1980–2013; a
+    corridor that is absent is unreported) and ``margin`` (total, unknown, stateless, own).
 
     Raises
     ------
     SourceFileError, SchemaError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
         Naming workbook, sheet and row.
     """
+    omitted = Omissions() if omitted is None else omitted
     parts = []
     for path in paths:
         try:
             book = CalamineWorkbook.from_path(str(path))
             for name in book.sheet_names:
-                if not name.startswith("Reg"):  # "Regions by …": sums of the sheet beside them
-                    rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-                    parts.append(parse_sheet(rows, file=f"{path}, sheet {name!r}"))
+                if name.startswith("Reg"):   # "Regions by …"
+                    omitted.count(REGIONS, 1)
+                    continue
+                rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+                parts.append(parse_sheet(rows, file=f"{path}, sheet {name!r}", omitted=omitted))
         except (CalamineError, OSError) as error:
             raise SourceFileError(path, f"not readable as a workbook ({error})", "fetch it again") from error
     if not parts:
         raise SourceFileError(SOURCE, "no workbook given", "pass the paths of the IMFSC workbooks")
-    return validate(_to_flows(pd.concat(parts, ignore_index=True)), "flow", file=SOURCE)
+    return _tables(pd.concat(parts, ignore_index=True), omitted)
 
 
-def parse_sheet(rows: Sequence[Sequence], *, file) -> pd.DataFrame:
+def parse_sheet(rows: Sequence[Sequence], *, file, omitted: Omissions | None = None) -> pd.DataFrame:
     """Numeric cells of one sheet, before codes: columns ``file, row, reporter, partner, side, criterion, coverage,
     year, persons``.
 
@@ -90,6 +96,7 @@ def parse_sheet(rows: Sequence[Sequence], *, file) -> pd.DataFrame:
     ----------
     rows : the sheet from its first row, each a sequence of cell values; missing cells are ``".."`` or empty.
     file : what to name in errors.
+    omitted : counts the cells without a number.
 
     Raises
     ------
@@ -116,6 +123,9 @@ def parse_sheet(rows: Sequence[Sequence], *, file) -> pd.DataFrame:
                                   key=f"row {n}")
     cells = np.array([[_number(r[i], file, n) for i in years] for n, r in body], dtype=float).reshape(-1, len(years))
     at_row, at_year = np.nonzero(~np.isnan(cells))
+    if omitted is not None:
+        for year, unreported in zip(years.values(), np.isnan(cells).sum(axis=0)):
+            omitted.count(NO_NUMBER, unreported, year=year)
     first = pd.DataFrame([(n, r[2].strip(), SIDES[r[0]], r[1]) for n, r in body],
                          columns=["row", "partner", "side", "coverage"]).iloc[at_row].reset_index(drop=True)
     return first.assign(file=str(file), reporter=reporter, criterion=criterion,
@@ -134,19 +144,18 @@ def _number(value, file, row) -> float:
                       key=f"row {row}")
 
 
-def _to_flows(frame: pd.DataFrame) -> pd.DataFrame:
-    frame = frame[~frame["partner"].isin(NOT_PARTNERS)]
+def _tables(frame: pd.DataFrame, omitted: Omissions) -> dict[str, pd.DataFrame]:
     codes = _codes(frame)
-    frame = frame.assign(reporter=frame["reporter"].map(codes), partner=frame["partner"].map(codes))
-    frame = frame[frame["partner"].notna() & (frame["partner"] != frame["reporter"])]
-    frame = _best_coverage(frame[~precedes_partner(frame["partner"], frame["year"], frame["persons"])])
-    arrives = frame["side"] == "immigration"
-    return pd.DataFrame({
-        "source": SOURCE, "reporter": frame["reporter"], "side": frame["side"], "criterion": frame["criterion"],
-        "flow_type": "movement", "year": frame["year"],
-        "origin": frame["partner"].where(arrives, frame["reporter"]),
-        "destination": frame["reporter"].where(arrives, frame["partner"]), "persons": frame["persons"],
-    })
+    frame = frame.assign(label=frame["partner"], group=frame["partner"].map(GROUPS),
+                         reporter=frame["reporter"].map(codes), partner=frame["partner"].map(codes))
+    frame = omitted.keep(frame, ~frame["label"].isin(LEFT_OUT), frame["label"].map(LEFT_OUT))
+    frame = _best_coverage(frame, omitted)
+    own = frame["partner"] == frame["reporter"]
+    frame = omitted.keep(frame.assign(group=frame["group"].mask(own, "own")),
+                         ~(own & (frame["criterion"] == "residence")), OWN)
+    apart = frame["group"].isna()
+    return {"flow": flow_table(frame[apart], source=SOURCE, file=SOURCE, omitted=omitted),
+            "margin": margin_table(frame[~apart], source=SOURCE, file=SOURCE)}
 
 
 def _codes(frame: pd.DataFrame) -> dict[str, str | None]:
@@ -162,8 +171,13 @@ def _codes(frame: pd.DataFrame) -> dict[str, str | None]:
         raise
 
 
-def _best_coverage(frame: pd.DataFrame) -> pd.DataFrame:
-    """Of several coverages of the same cell, the most complete; two rows of the same coverage stay, and are refused."""
-    key = ["reporter", "partner", "side", "criterion", "year"]
+def _best_coverage(frame: pd.DataFrame, omitted: Omissions) -> pd.DataFrame:
+    """Of several coverages of the same cell, the most complete; two rows of the same coverage are refused."""
+    key = ["reporter", "label", "side", "criterion", "year"]
+    twice = frame.duplicated([*key, "coverage"])
+    if twice.any():
+        row = frame.loc[twice.idxmax()]
+        raise DuplicateKeyError(row["file"], f"a second number for {row['label']!r}, {row['side']} {row['year']}",
+                                "keep one of the rows", key=f"row {row['row']}")
     rank = frame["coverage"].map({c: i for i, c in enumerate(COVERAGE)})
-    return frame[rank == rank.groupby([frame[k] for k in key]).transform("min")]
+    return omitted.keep(frame, rank == rank.groupby([frame[k] for k in key]).transform("min"), PART)

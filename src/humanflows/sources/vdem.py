@@ -6,7 +6,8 @@ import pandas as pd
 from ..errors import SourceFileError
 from ..schema import validate
 from ..territories import check_codes
-from .omissions import Omissions
+from .omissions import ANOTHER_YEAR, NO_NUMBER, Omissions
+from .omissions import OUTSIDE as OUTSIDE_TERRITORIES
 from .rdata_io import read_frame
 
 FIRST_YEAR = 1985  # five years before the first flow, as for the gross domestic product
@@ -15,6 +16,7 @@ FIRST_YEAR = 1985  # five years before the first flow, as for the gross domestic
 VARIABLES = {"v2x_polyarchy": "democracy", "v2x_libdem": "liberal_democracy"}
 # East Germany, South Yemen, Gaza (PSE is the West Bank), Kosovo, Somaliland, Zanzibar.
 OUTSIDE = frozenset({"DDR", "YMD", "PSG", "XKX", "SML", "ZZB"})
+PART_OF_A_STATE = "part of today's territory, beside another state"
 # Years in which a row named after one of today's territories speaks of a part of it, beside another state: unknown.
 DIVIDED = {"DEU": 1989, "YEM": 1989}
 # Before its own row begins, a territory is given the value of the state that governed it: territory → (the row of
@@ -50,10 +52,14 @@ def read_vdem(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     UnknownTerritoryError, DuplicateKeyError
     """
     raw = read_frame(path, "vdem_simple", ["country_text_id", "year", *VARIABLES])
-    raw = raw[raw["year"] >= FIRST_YEAR].rename(columns={"country_text_id": "territory", **VARIABLES})
-    raw = raw[check_codes(raw["territory"], file=path, outside=OUTSIDE)]
-    raw = raw[~(raw["year"] <= raw["territory"].map(DIVIDED))]
-    frame = raw.melt(["territory", "year"], var_name="variable").dropna(subset="value")
+    omitted = Omissions() if omitted is None else omitted
+    raw = raw.rename(columns={"country_text_id": "territory", **VARIABLES}).melt(
+        ["territory", "year"], var_name="variable")
+    raw = omitted.keep(raw, raw["year"] >= FIRST_YEAR, ANOTHER_YEAR, persons=None)
+    raw = omitted.keep(raw, check_codes(raw["territory"], file=path, outside=OUTSIDE), OUTSIDE_TERRITORIES,
+                       persons=None)
+    raw = omitted.keep(raw, ~(raw["year"] <= raw["territory"].map(DIVIDED)), PART_OF_A_STATE, persons=None)
+    frame = omitted.keep(raw, raw["value"].notna(), NO_NUMBER, persons=None)
     _check_range(frame, path)
     frame = frame.astype({"territory": str, "year": "int64", "value": "float64"}).assign(status="estimated")
     frame = pd.concat([frame, _of_the_governing_state(frame)], ignore_index=True)

@@ -6,7 +6,8 @@ import pandas as pd
 from ..errors import SourceFileError
 from ..schema import validate
 from ..territories import check_codes
-from .omissions import Omissions
+from .omissions import OUTSIDE as OUTSIDE_TERRITORIES
+from .omissions import SAME_TERRITORY, Omissions
 
 COLUMNS = ["Passport", "Destination", "Requirement"]
 OUTSIDE = frozenset({"XKX", "VAT"})  # Kosovo, Holy See
@@ -49,9 +50,12 @@ def read_visa(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     inside = check_codes(raw["Passport"], file=path, outside=OUTSIDE) & check_codes(raw["Destination"], file=path,
                                                                                     outside=OUTSIDE)
     ease = _ease(raw, path)
+    omitted = Omissions() if omitted is None else omitted
     frame = pd.DataFrame({"source": "visa", "variable": "visa_ease", "origin": raw["Passport"],
                           "destination": raw["Destination"], "value": ease})
-    return validate(frame[inside & (raw["Passport"] != raw["Destination"])], "pair", file=path)
+    frame = omitted.keep(frame, inside, OUTSIDE_TERRITORIES, persons=None, year=None)
+    return validate(omitted.keep(frame, frame["origin"] != frame["destination"], SAME_TERRITORY, persons=None,
+                                 year=None), "pair", file=path)
 
 
 def _ease(raw: pd.DataFrame, path: Path) -> pd.Series:
