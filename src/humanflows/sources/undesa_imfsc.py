@@ -17,7 +17,11 @@ Quirks per reporter:
   it is the total.
 - Rows where partner and reporter agree are the margin ``own``; by residence (Australia, Greece) they are no migrants.
 - Sudan includes what is now South Sudan; Serbia may include Montenegro and Kosovo.
-- "China (including Hong Kong …)" stands where a reporter did not tell them apart: an aggregate, left out.
+- "China (including Hong Kong …)" stands where a reporter did not tell them apart. It is read as China where the
+  reporter has no row for China beside it: in the 20 cells where Hong Kong is known as well, it is 3% of the sum; leaving
+  it out would lose 2.1 million people, among them all that the United Kingdom and Spain report of China.
+- Ireland's numbers up to 2005 are of years to April, as its Central Statistics Office prints them: the year to April Y
+  has eight of its months in Y − 1, which is the year it is given here (as in ``cso_ireland``).
 - Several reporters fill 0 for countries that did not exist yet; see ``names.SUCCESSOR_SINCE``.
 """
 from collections.abc import Iterable, Sequence
@@ -38,8 +42,9 @@ FIRST_YEAR, LAST_YEAR = 1980, 2013
 # ".." not available, "" blank, "-" nil or below rounding and "D" withheld (both in the USA's sheet): all unreported.
 MISSING = frozenset({"..", "", "-", "D"})
 GROUPS = {"Total": "total", "Unknown": "unknown", "Stateless": "stateless"}
-LEFT_OUT = {"China (including Hong Kong Special Administrative Region)": AGGREGATE,   # of two territories
-            "Channel Islands": OUTSIDE, "Holy See": OUTSIDE}
+LEFT_OUT = {"Channel Islands": OUTSIDE, "Holy See": OUTSIDE}
+CHINA, CHINA_AND_HONG_KONG = "China", "China (including Hong Kong Special Administrative Region)"
+TO_APRIL = ("IRL", 2005)   # reporter, and the last of the years that end in April
 REGIONS = "sheet of regions, which are sums of the sheet beside it"
 SIDES = {"Immigrants": "immigration", "Emigrants": "emigration"}
 CRITERIA = {"residence": "residence", "citizenship": "citizenship", "place of birth": "birthplace"}
@@ -49,7 +54,7 @@ NAMES: dict[str, str | None] = {
     "China, Taiwan Province of China": "TWN",
     "China, Hong Kong Special Administrative Region": "HKG",
     "China, Macao Special Administrative Region": "MAC",
-    **dict.fromkeys((*GROUPS, *LEFT_OUT)),
+    CHINA_AND_HONG_KONG: "CHN", **dict.fromkeys((*GROUPS, *LEFT_OUT)),
 }
 
 
@@ -149,6 +154,12 @@ def _tables(frame: pd.DataFrame, omitted: Omissions) -> dict[str, pd.DataFrame]:
     frame = frame.assign(label=frame["partner"], group=frame["partner"].map(GROUPS),
                          reporter=frame["reporter"].map(codes), partner=frame["partner"].map(codes))
     frame = omitted.keep(frame, ~frame["label"].isin(LEFT_OUT), frame["label"].map(LEFT_OUT))
+    cell = ["reporter", "side", "criterion", "year"]
+    apart = pd.MultiIndex.from_frame(frame.loc[frame["label"] == CHINA, cell])
+    twice = (frame["label"] == CHINA_AND_HONG_KONG) & pd.MultiIndex.from_frame(frame[cell]).isin(apart)
+    frame = omitted.keep(frame, ~twice, AGGREGATE)
+    reporter, last = TO_APRIL
+    frame["year"] -= ((frame["reporter"] == reporter) & (frame["year"] <= last)).astype("int64")
     frame = _best_coverage(frame, omitted)
     own = frame["partner"] == frame["reporter"]
     frame = omitted.keep(frame.assign(group=frame["group"].mask(own, "own")),

@@ -9,15 +9,14 @@ and all others (`SHORT_STAY`), which are counted and left out:
 
 - E treaty traders and investors, H workers and trainees, L transferred staff, O and P people of extraordinary ability,
   athletes and artists, Q cultural exchange, R religious workers, TN workers of the North American agreement, CW workers
-  of the Northern Marianas: they work for months to years. H-2A and H-2B are seasonal, under a year, and four fifths
-  of the Mexicans' visas of 2024: `read_class` gives them apart.
+  of the Northern Marianas: they work for months to years.
 - F and M students and J exchange visitors (among them students of one summer).
 - K fiancés, spouses and children of citizens, V of permanent residents, N-8 and N-9 of special immigrants, T and U
   victims of crimes and their families: they come to settle.
 - The families of all these (F-2, H-4, J-2, L-2, TD …) come to live there too and are counted with them.
-- Left out are A, G and NATO (officials and soldiers, whom most statistics of migration leave out), B and border
-  crossing cards (visits), C and D (transit and crews), F-3 and M-3 (who commute from across the border), I (media) and
-  S (witnesses).
+- Left out are H-2A and H-2B (seasonal work of less than a year, four fifths of the Mexicans' visas of 2024), A, G and
+  NATO (officials and soldiers, whom most statistics of migration leave out), B and border crossing cards (visits), C
+  and D (transit and crews), F-3 and M-3 (who commute from across the border), I (media) and S (witnesses).
 """
 import re
 from collections.abc import Iterable, Mapping
@@ -37,7 +36,7 @@ OTHER_CLASSES = "visas of visitors, officials, crews and others without a long s
 # As the newest sheets write them; older ones write F-1 for F1 and B-1,2 for B1/B2.
 LONG_STAY = frozenset((
     # to work, with families
-    "E1", "E2", "E2C", "E3", "E3D", "E3R", "H1A", "H1B", "H1B1", "H1C", "H2A", "H2B", "H2R", "H3", "H4", "L1",
+    "E1", "E2", "E2C", "E3", "E3D", "E3R", "H1A", "H1B", "H1B1", "H1C", "H3", "H4", "L1",
     "L2", "O1", "O2", "O3", "P1", "P2", "P3", "P4", "Q1", "Q2", "Q3", "R1", "R2", "TN", "TD", "CW1", "CW2",
     # to study or for an exchange, with families
     "F1", "F2", "M1", "M2", "J1", "J2",
@@ -45,8 +44,8 @@ LONG_STAY = frozenset((
     "K1", "K2", "K3", "K4", "V1", "V2", "V3", "N8", "N9", "T1", "T2", "T3", "T4", "T5", "T6", "U1", "U2", "U3",
     "U4", "U5"))
 SHORT_STAY = frozenset((
-    "A1", "A2", "A3", "G1", "G2", "G3", "G4", "G5", "NATO1", "NATO2", "NATO3", "NATO4", "NATO5", "NATO6",
-    "NATO7", "B1", "B2", "B1/B2", "BBBCC", "BBBCV", "BCC", "C1", "C2", "C3", "C4", "C1/D", "C4/D3", "D",
+    "H2A", "H2B", "H2R", "A1", "A2", "A3", "G1", "G2", "G3", "G4", "G5", "NATO1", "NATO2", "NATO3", "NATO4", "NATO5",
+    "NATO6", "NATO7", "B1", "B2", "B1/B2", "BBBCC", "BBBCV", "BCC", "C1", "C2", "C3", "C4", "C1/D", "C4/D3", "D",
     "DCREW", "F3", "M3", "I", "S5", "S6", "S7"))
 RENAMED = {"B1,2": "B1/B2", "B1,2/BCC": "BBBCC", "B1,2/BCV": "BBBCV"}
 TOTALS = frozenset({"Total Visas", "Grand Total"})

@@ -7,14 +7,13 @@ ENTRIES = (
            "Visas of classes for a long stay (to work, to study, for exchange, to join a family) issued abroad during "
            "the fiscal year, October to September, which is named after the year in which it ends; by nationality.",
            "visas", "Fiscal years 1997–2024", 1997, 2024,
-           "World. Visits, transit, crews, officials, media and border crossing cards are left out. Immigrant visas "
-           "are another table; Canadians need no visa for most classes.",
+           "World. Seasonal work, visits, transit, crews, officials, media and border crossing cards are left out. "
+           "Immigrant visas are another table; Canadians need no visa for most classes.",
            "US Department of State, Bureau of Consular Affairs. Nonimmigrant Visa Issuances by Visa Class and by "
            "Nationality, FY1997–2024 NIV Detail Table.",
            duration="none: the class allows months to years", side="the receiving country, United States",
-           use="Follows arrivals of students and workers. Seasonal work (H-2A, H-2B: four fifths of the Mexicans' "
-               "visas of 2024) and summer exchange (J-1) are no moves of residence; renewals abroad count again; visas "
-               "may expire unused.",
+           use="Follows arrivals of students and workers. Seasonal work (H-2A, H-2B) is left out; summer exchange "
+               "(J-1) is in it and is no move of residence; renewals abroad count again; visas may expire unused.",
            checked="In all 28 years the nationalities sum to the published grand total in every class. Indians' F-1 "
                    "visas of 2023: 130,730.", cost=4),
     Source("ircc_tr", "Temporary residents, Canada: study and work permits",
