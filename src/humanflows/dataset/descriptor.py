@@ -7,6 +7,7 @@ import yaml
 
 from .. import artifacts, paths
 from ..errors import ArtifactError
+from ..results.labels import LABEL, SIMULATED, WARNING
 from . import grades
 from .answers import Answers
 from .evidence import BASIS, BASIS_MEANINGS
@@ -19,7 +20,8 @@ _MEDIA = {"nc": "application/netcdf", "parquet": "application/vnd.apache.parquet
           "json": "application/json"}
 _VERSION = re.compile(r"^##\s+\[?v?(\d+(?:\.\d+)+)", re.MULTILINE)
 _TYPES = {"year": "year", "origin": "string", "destination": "string", "territory": "string", "iso3": "string",
-          "name": "string", "region": "string", "basis": "string", "sources": "string", "grade": "string"}
+          "name": "string", "region": "string", LABEL: "string", "basis": "string", "sources": "string",
+          "grade": "string"}
 _MEANS = {
     "year": "calendar year", "origin": "territory that people leave, ISO 3166-1 alpha-3",
     "destination": "territory that people move to, ISO 3166-1 alpha-3", "territory": "ISO 3166-1 alpha-3",
@@ -29,8 +31,13 @@ _MEANS = {
     "sources": "sources that report this corridor in this year, learned from or not, parted by semicolons; may be none",
     "grade": "A to E, by the rule in README.md", "inflow": "persons who move in", "outflow": "persons who move out",
     "net_migration": "inflow minus outflow", "iso3": "ISO 3166-1 alpha-3", "name": "English short name",
-    "region": "region of the world",
+    "region": "region of the world", LABEL: "what kind of data these are: of a simulated world, or of the real one",
 }
+
+
+def title_of(answers: Answers) -> str:
+    """Title of a package; of a simulated world it begins with that."""
+    return f"Simulated world of {TITLE}" if answers.store.simulated else TITLE
 
 
 def version_of(release: Path) -> str:
@@ -87,6 +94,8 @@ def schema_of(columns: list[str], codes: tuple[str, ...], *, key: list[str]) -> 
             limits["enum"] = list(grades.GRADES)
         elif column == "basis":
             limits["enum"] = list(BASIS)
+        elif column == LABEL:
+            limits["enum"] = [SIMULATED]
         elif column in ("flow", "inflow", "outflow"):
             limits["minimum"] = 0
         fields.append({"name": column, "type": kind, "description": _MEANS.get(column, column), "constraints": limits})
@@ -103,15 +112,18 @@ def write_descriptor(folder: Path, answers: Answers, columns: list[str], version
     net = (folder / "csv" / "net_migration.csv").read_text(encoding="utf-8").split("\n", 1)[0].replace('"', "")
     schemas = {"flows": schema_of(columns, answers.codes, key=["year", "origin", "destination"]),
                "net_migration": schema_of(net.split(","), answers.codes, key=["year", "territory"]),
-               "territories": schema_of(["iso3", "name", "region"], answers.codes, key=["iso3"])}
+               "territories": schema_of(["iso3", "name", "region", *([LABEL] if answers.store.simulated else [])],
+                                        answers.codes, key=["iso3"])}
     for which, schema in schemas.items():
         artifacts.write_text(folder / "schemas" / f"{which}.json", json.dumps(schema, indent=1) + "\n")
     resources = [_resource(folder, f) for f in sorted(folder.rglob("*"))
                  if f.suffix[1:] in _MEDIA and f.parent != folder / "schemas"]
     about = {
-        "name": "humanflows-estimates", "title": TITLE, "version": version, "licenses": LICENCES,
-        "description": f"Estimates of persons moving between {len(answers.codes)} territories, {answers.years[0]} to "
-                       f"{answers.years[-1]}. {how_to_cite(version)}",
+        "name": f"humanflows-{SIMULATED if answers.store.simulated else 'estimates'}", "title": title_of(answers),
+        LABEL: answers.store.data_kind, "version": version, "licenses": LICENCES,
+        "description": f"{WARNING + ' ' if answers.store.simulated else ''}Estimates of persons moving between "
+                       f"{len(answers.codes)} territories, {answers.years[0]} to {answers.years[-1]}. "
+                       f"{how_to_cite(version)}",
         "keywords": ["migration", "migration flows", "migrant stocks", "demography"],
         "contributors": [{"title": _authors(citation()), "role": "author"}],
         "sources": [{"title": f"{s['title']} ({s['licence']})"} for s in sources_of(answers)],
@@ -138,9 +150,10 @@ def readme(version: str, answers: Answers, rule: str) -> str:
                         for s in sources_of(answers))
     columns = "\n".join(f"- `{k}`: {_MEANS[k]}" for k in ("flow", "lower", "upper", "basis", "sources", "grade"))
     first = answers.codes[0]
-    return f"""# {TITLE}
+    warning = f"**{WARNING}**\n\n" if answers.store.simulated else ""
+    return f"""# {title_of(answers)}
 
-Version {version}. Estimates of persons who moved between {len(answers.codes)} territories in each year from \
+{warning}Version {version}. Estimates of persons who moved between {len(answers.codes)} territories in each year from \
 {answers.years[0]} to {answers.years[-1]}, people by birthplace and residence on each 1 January, and net migration.
 They are estimates, not counts.
 
