@@ -3,14 +3,28 @@ import hashlib
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from humanflows import artifacts
+from humanflows import artifacts, paths
 from humanflows.errors import ArtifactError
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from humanflows import artifacts, paths
+folder = Path(sys.argv[1])
+with artifacts.atomic(folder / "panel.nc") as temporary:
+    temporary.write_text("half")
+    (folder / (artifacts.temporary_prefix(folder / "out") + "x")).mkdir()
+    (folder / (artifacts.temporary_prefix(folder / "out") + "x") / "a").write_text("half")
+    os._exit(137)
+"""
 
 
 def names(folder):
@@ -46,6 +60,33 @@ def test_permissions_are_those_of_any_new_file(tmp_path, mask, expected):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == expected
+
+
+def test_what_a_killed_process_has_left_is_swept_by_the_next_that_writes(tmp_path):
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)]).returncode == 137
+        assert len(names(tmp_path)) == 2        # the second sweeps what the first has left
+    mine = tmp_path / (artifacts.temporary_prefix(tmp_path / "b.txt") + "abc.txt")
+    mine.write_text("being written")
+    others = [".humanflows-000000-1-a-x.nc", ".humanflows-config", ".vscode-insiders", ".panel-abcdefgh.nc",
+              "a-bcdefghi.nc"]
+    for name in others:
+        (tmp_path / name).write_text("not ours, or not for sure")
+    artifacts.write_text(tmp_path / "a.txt", "text")
+    assert names(tmp_path) == sorted(["a.txt", mine.name, *others])
+
+
+def test_what_earlier_versions_have_left_is_swept_in_the_projects_folders(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "DATA", tmp_path / "data")
+    left = [".residuals-a1b2c3d4.csv", ".panel-_bcdefgh.nc", ".humanflows-000000-1-a-x.nc"]
+    kept = [".gitignore", ".vscode-insiders", ".residuals-a1b2c3d4.xyz", "residuals-a1b2c3d4.csv"]
+    for folder in ("data", "elsewhere"):
+        for name in (*left, *kept):
+            file = artifacts.write_text(tmp_path / folder / name, "half")
+            os.utime(file, (0, 0))
+    assert sorted(f.name for f in artifacts.sweep(tmp_path / "data")) == sorted(left)
+    assert names(tmp_path / "data") == sorted(kept)
+    assert [f.name for f in artifacts.sweep(tmp_path / "elsewhere")] == left[2:]
 
 
 def test_sha256_and_text(tmp_path):

@@ -443,3 +443,28 @@ def test_the_command_runs_what_it_is_told(build, monkeypatch):
     assert "workers of tcp://x:1" in done.output
     refused = CliRunner().invoke(cli.app, ["ensemble", "--only", "a"])
     assert refused.exit_code == 1 and "no numbers" in refused.output
+
+
+@pytest.mark.parametrize("name", ["../../../../PWN_ship.txt", "/tmp/PWN_ship.txt", "", ".", "checkpoint.safetensors",
+                                  "panel.nc", "weights.safetensors/x", "weights.safetensors.manifest.json.json", 3])
+def test_only_files_of_a_member_are_taken_from_a_worker(tmp_path, name):
+    target = tmp_path / "deep" / "er" / "member-01"
+    with pytest.raises(ArtifactError) as caught:
+        ensemble.store_files({ensemble.HISTORY: b"epoch\n", name: b"x"}, target, "a worker")
+    assert caught.value.file == "a worker" and not list(tmp_path.iterdir())
+    with pytest.raises(ArtifactError):
+        ensemble.store_files({ensemble.HISTORY: "no bytes"}, target, "a worker")
+
+
+def test_one_bad_worker_does_not_stop_the_other_members(build, config, monkeypatch, capsys):
+    """Its member counts as failed; nothing of it is written."""
+    def sent(jobs, panel):
+        return [{"number": j.number, "host": "here", "device": "cpu", "seconds": 0.0, "made": True,
+                 "files": {"../x" if j.number == 1 else ensemble.HISTORY: b"epoch\n"}} for j in jobs]
+
+    monkeypatch.setattr(ensemble, "make_members", sent)
+    jobs = [job(config, pipeline.panel_path(config), build / "taken" / str(k), number=k) for k in (1, 2)]
+    with inside() as client, pytest.raises(ArtifactError) as caught:
+        ensemble._run(client, [[j] for j in jobs], None)
+    assert caught.value.file == "here" and "member 1 failed" in capsys.readouterr().out
+    assert [f.name for f in (build / "taken").rglob("*") if f.is_file()] == [ensemble.HISTORY]

@@ -31,7 +31,8 @@ def run(tmp_path, monkeypatch, small_config):
         monkeypatch.setattr(pipeline, name, lambda config: panel)
     monkeypatch.setattr(pipeline, "read_scores", lambda config, name: pd.DataFrame())
     monkeypatch.setattr(drawing, "draw_release", lambda *a: [])
-    monkeypatch.setattr(released, "write_results", lambda folder, *a: artifacts.write_text(folder / "flows.nc", "x"))
+    monkeypatch.setattr(released, "write_results",
+                        lambda folder, *a, **k: artifacts.write_text(folder / "flows.nc", "x"))
     monkeypatch.setattr(released, "build_facts", lambda *a: {})
     monkeypatch.setattr(releasing, "write_provenance", lambda *a, **k: None)
     monkeypatch.setattr(validation, "flow_cells", lambda *a: None)

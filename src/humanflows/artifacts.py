@@ -1,12 +1,18 @@
 """Artifacts on disk: written whole or not at all, each with a manifest that says what made it."""
+import contextlib
 import hashlib
 import json
 import os
 import platform
+import re
+import shutil
+import socket
 import tempfile
+import time
 from collections.abc import Iterable
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,14 +20,85 @@ from . import paths
 from .errors import ArtifactError
 
 PACKAGES = ("torch", "numpy", "pandas", "xarray")
+OLD = 24 * 3600     # seconds after which what another machine, or an earlier version, has left over is taken for dead
+_OURS = re.compile(r"\.humanflows-(?P<host>[0-9a-f]{6})-(?P<process>\d+)-.+")
+_EARLIER = re.compile(r"\.[\w.-]+-[a-z0-9_]{8}\.(nc|csv|json|md|ipynb|png|svg|safetensors|zip|html)")
+_swept: set[tuple[int, Path]] = set()
+
+
+@cache
+def _here() -> str:
+    """What tells this machine, since it was started, from others that may number processes alike."""
+    about = [socket.gethostname()]
+    with contextlib.suppress(OSError):      # where there is no /proc
+        about += [Path("/proc/sys/kernel/random/boot_id").read_text(), os.readlink("/proc/self/ns/pid")]
+    return digest(about)[:6]
+
+
+def temporary_prefix(target: Path) -> str:
+    """How the name of what is being written in a target's place begins: it says by which process of which machine."""
+    return f".humanflows-{_here()}-{os.getpid()}-{Path(target).stem}-"
+
+
+def sweep(folder: Path) -> list[Path]:
+    """Remove what processes that were killed have left over in a folder, not below it.
+
+    That is what :func:`temporary_prefix` names after a process of this machine that is no more; and, where it has lain
+    for a day, what it names after another machine's, and files that earlier versions left in the project's own folders.
+
+    Returns
+    -------
+    list of Path: what was removed.
+    """
+    removed = []
+    own = any(folder.resolve().is_relative_to(f.resolve()) for f in (paths.BUILD, paths.ARTIFACTS, paths.DATA))
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        ours = _OURS.fullmatch(file.name)
+        if not (ours or (own and _EARLIER.fullmatch(file.name) and file.is_file())):
+            continue
+        with contextlib.suppress(OSError):      # somebody else sweeps, too
+            if not (_is_gone(int(ours["process"])) if ours and ours["host"] == _here()
+                    else time.time() - file.lstat().st_mtime > OLD):
+                continue
+            shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink()
+            removed.append(file)
+    return removed
+
+
+def _is_gone(process: int) -> bool:
+    if os.name != "posix":
+        return False            # elsewhere the signal 0 is one that ends a process
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:     # another user's
+        return False
+    return False
+
+
+def _sweep_once(folder: Path) -> None:
+    if (here := (os.getpid(), folder.resolve())) not in _swept:
+        _swept.add(here)
+        sweep(folder)
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """Files of a folder and below, sorted, but for hidden ones and those in hidden folders."""
+    return sorted(f for f in folder.rglob("*") if f.is_file()
+                  and not any(p.startswith(".") for p in f.relative_to(folder).parts))
 
 
 @contextmanager
 def atomic(target: Path):
-    """Yield a temporary path beside ``target``; rename it into place only if the block succeeds."""
+    """Yield a temporary path beside ``target``; rename it into place only if the block succeeds.
+
+    The first time that a process writes into a folder, what killed processes have left there is swept.
+    """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
+    _sweep_once(target.parent)
+    handle, name = tempfile.mkstemp(prefix=temporary_prefix(target), suffix=target.suffix, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:

@@ -937,6 +937,17 @@ def _mend_citations(html: Path) -> None:
 
 
 def build_book(profile: str = "twin", refresh: bool = False) -> Path:
-    """Run what is stale, stage, build: ``make book``. Returns the path of the first page."""
+    """Check the release, run what is stale, stage, build: ``make book``. Returns the path of the first page.
+
+    Raises
+    ------
+    ArtifactError
+        When the release is not whole (:mod:`humanflows.dataset.whole`), before and after the notebooks have run; and
+        as :func:`execute_notebooks` and :func:`build_html`.
+    """
+    from .dataset.whole import check_release
+
+    check_release(paths.RELEASE)
     execute_notebooks(profile, refresh=refresh)
+    check_release(paths.RELEASE)
     return build_html(profile)

@@ -264,6 +264,30 @@ def make_members(jobs: Sequence[Job], panel: bytes | None = None) -> list[dict]:
                  if panel else {}} for j, m, target in zip(jobs, made, targets)]
 
 
+def store_files(files: Mapping[str, bytes], target: Path, host: str) -> None:
+    """Write the files of a member that a worker has sent: those of ``FILES`` and their manifests, and no others.
+
+    Parameters
+    ----------
+    files : by name their bytes.
+    target : folder of the member.
+    host : the worker's machine, for messages.
+
+    Raises
+    ------
+    ArtifactError
+        For a file of another name; nothing is written then.
+    """
+    known = {name for f in FILES for name in (f, artifacts.manifest_path(Path(f)).name)}
+    for name, content in files.items():
+        if name not in known or not isinstance(content, bytes):
+            raise ArtifactError(host, f"the worker sent {str(name)[:80]!r}, which is no file of a member",
+                                "run workers of this version of humanflows, on machines that you trust",
+                                key=str(name)[:80])
+    for name in sorted(files, key=lambda n: n.endswith(".json")):   # manifests after what they speak of
+        artifacts.write_bytes(target / name, files[name])
+
+
 @contextmanager
 def _nothing():
     yield None
@@ -386,8 +410,11 @@ def _run(client, stacks: list[list[Job]], ship: Path | None) -> None:
             failed += [(job.number, error) for job in jobs]
             continue
         for job, done in zip(jobs, all_done):
-            for name in sorted(done["files"], key=lambda n: n.endswith(".json")):   # manifests after what they speak of
-                artifacts.write_bytes(job.target / name, done["files"][name])
+            try:
+                store_files(done["files"], job.target, done["host"])
+            except ArtifactError as error:
+                failed.append((job.number, error))
+                continue
             what = f"made in {done['seconds']:.1f} s" if done["made"] else "is up to date"
             bar.write(f"ensemble: member {job.number} {what} on {done['host']} ({done['device']})")
     bar.close()

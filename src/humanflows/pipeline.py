@@ -370,7 +370,8 @@ def release(config: Config, protocols: Collected | None = None, together: Togeth
         estimates = together.estimates
         others = tables["world_totals"][tables["world_totals"]["peer"] != OWN]
         tables["world_totals"] = pd.concat([world_totals(estimates.flow, {}), others], ignore_index=True)
-    released.write_results(paths.RELEASE, estimates, tables, history, splits, member_path(config), together)
+    released.write_results(paths.RELEASE, estimates, tables, history, splits, member_path(config), together,
+                           profile=config.profile)
     if "ablation" in tables:
         artifacts.write_text(paths.RELEASE / "ablation.json", json.dumps(everything, indent=1) + "\n")
     draw_release(paths.RELEASE / "figures", estimates, flow_cells(panel, splits, ("train", "validation", "held_out")),
@@ -383,6 +384,7 @@ def release(config: Config, protocols: Collected | None = None, together: Togeth
         more(paths.RELEASE)
     facts = released.build_facts(estimates, tables, panel, float(made.get("training_seconds") or 0))
     released.write_facts(paths.RELEASE, facts)
+    released.label_tables(paths.RELEASE, config.profile)
     file = released.write_manifest(paths.RELEASE, config, made.get("inputs", {}), protocols=about,
                                    ensemble=together.about if together else None)
     print(f"release: {paths.RELEASE.name} written in {time.perf_counter() - started:.1f} s", flush=True)

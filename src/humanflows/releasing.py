@@ -65,7 +65,7 @@ def write_provenance(config: Config, folder: Path, together: Together | None = N
     together : the ensemble, whose members' mean the flows by birthplace are; without it they are the one member's.
     """
     panel = pipeline.open_panel(config)
-    write_sources(panel, folder / "sources.nc")
+    write_sources(panel, folder / "sources.nc", profile=config.profile)
     flow, stock = (xr.load_dataset(folder / f"{name}s.nc", engine="netcdf4")[name].values for name in ("flow", "stock"))
     given = flow, stock, panel["year"].values.tolist(), panel["origin"].values.astype(str).tolist()
     if together:
@@ -78,9 +78,11 @@ def write_provenance(config: Config, folder: Path, together: Together | None = N
             artifacts.write_text(folder / birthplaces.RELEASED, shares.to_csv(index=False, float_format="%.5g"))
             spread = birthplaces.spread_array(shares, "spread")
         write_birthplace((mean_moves(birthplaces.as_float(m)) for m in years), *given, folder / "birthplace.nc",
-                         made_from=f"mean of {together.about['members']} members", spread=spread)
+                         made_from=f"mean of {together.about['members']} members", spread=spread,
+                         profile=config.profile)
     else:
-        write_birthplace(_moves(config, panel), *given, folder / "birthplace.nc", made_from="one member")
+        write_birthplace(_moves(config, panel), *given, folder / "birthplace.nc", made_from="one member",
+                         profile=config.profile)
     scenarios.release_scenarios(config, folder / "scenarios")
     write_paper_tables(config, panel, folder, together)
     if together:

@@ -1,4 +1,5 @@
 """The real Jupyter Book on a small project: no warnings, nothing loaded from the network, readable mathematics."""
+import json
 import shutil
 import subprocess
 
@@ -7,12 +8,20 @@ import pytest
 from humanflows import book, paths
 from humanflows.errors import ArtifactError
 from humanflows.offline import dead_links, external_requests
+from whole_release import list_files, write_whole_release
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.mark.slow
 def test_book_builds_and_a_warning_keeps_the_earlier_one(project):
+    answer = json.loads((paths.RELEASE / "facts.json").read_text())
+    facts = json.loads((write_whole_release(paths.RELEASE) / "facts.json").read_text())
+    with pytest.raises(ArtifactError, match=r"facts\.json"):
+        (paths.RELEASE / "facts.json").write_text(json.dumps(facts | answer))
+        book.build_book("twin")
+    assert not paths.EXECUTED.exists() and not paths.HTML.exists()
+    list_files(paths.RELEASE)
     first = book.build_book("twin")
     page = (paths.HTML / "book" / "index.html").read_text()
     assert first == paths.HTML / "index.html" and "231 territories forty-two answered" in page

@@ -1,6 +1,4 @@
 """A release of the small simulated world, with intervals and without; an untrained model will do for files."""
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -13,6 +11,7 @@ from humanflows.dataset.factors import moves_of
 from humanflows.model import train as training
 from humanflows.results import release as released
 from humanflows.results.birthplace_ends import KINDS, SHARES_FROM
+from whole_release import list_files
 
 
 @pytest.fixture(scope="session")
@@ -23,12 +22,6 @@ def small_model(small_panel, small_splits, small_config):
         model.direction.normal_(0, 0.5, generator=torch.Generator().manual_seed(1))
         model.onward_level.fill_(3.0)
     return model
-
-
-def list_files(folder, **more):
-    """Write the manifest of a folder anew."""
-    files = {f.name: artifacts.sha256(f) for f in folder.glob("*.nc")}
-    (folder / "manifest.json").write_text(json.dumps({"profile": "twin", "seed": 1, "files": files, **more}))
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from humanflows.dataset import open_estimates
 from humanflows.dataset.grades import FACTORS
 from humanflows.dataset.package import write_package
 from humanflows.errors import ArtifactError, InputError
+from whole_release import list_files
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +175,9 @@ def test_nothing_is_overwritten_and_nothing_is_left_half_done(release_folder, tm
         write_package(tmp_path / "new", broken)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["broken", "package"]
     assert [p.name for p in target.iterdir()] == ["mine.txt"]
+    shutil.rmtree(broken)
+    shutil.copytree(release_folder, broken)
     (broken / "CHANGELOG.md").write_text("nothing")
+    list_files(broken, format=1)
     with pytest.raises(ArtifactError, match="no version"):
         write_package(tmp_path / "new", broken)

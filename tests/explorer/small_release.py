@@ -1,7 +1,4 @@
 """Writes a small release with everything that a page can show, or with the least."""
-import json
-
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -9,6 +6,7 @@ from humanflows import artifacts
 from humanflows.dataset.evidence import write_sources
 from humanflows.results.estimates import net_migration_of
 from humanflows.results.release import write_estimates_of
+from whole_release import born, keep_books, list_files
 
 CODES = ["COL", "DEU", "ESP", "MLT", "POL", "SYR", "TUR", "VEN"]
 YEARS = list(range(2007, 2023))
@@ -17,10 +15,11 @@ METHODS = ("Abel & Cohen 2023: demographic accounting, pseudo-Bayes", "Abel & Co
 
 def write_release(folder, flow, panel=None, *, whole=True):
     """Write a release; without intervals, birthplaces, sources and events where it is not whole."""
-    n, dates = len(CODES), [*YEARS, YEARS[-1] + 1]
+    dates = [*YEARS, YEARS[-1] + 1]
     folder.mkdir(parents=True, exist_ok=True)
     dims = {"year": YEARS, "origin": CODES, "destination": CODES}
-    stock = np.linspace(1.0, 2.0, len(dates))[:, None, None] * flow.mean(0) * 7
+    parts = born(flow)
+    stock = keep_books(flow, parts, CODES)
     estimates = xr.Dataset(
         {"flow": (tuple(dims), flow), "net_migration": (("year", "residence"), net_migration_of(flow)),
          "stock": (("date_year", "birthplace", "residence"), stock)},
@@ -33,13 +32,10 @@ def write_release(folder, flow, panel=None, *, whole=True):
     write_estimates_of(estimates, folder, bounds)
     if whole:
         write_sources(panel, folder / "sources.nc")
-        parts = np.minimum(1000, np.ceil(flow)).transpose(1, 2, 0)
-        born = {"native_part": np.round(parts * 0.7), "return_part": np.round(parts * 0.2)}
-        off = {k: ("birthplace", end, "year") for k, end in (("presence", "origin"), ("leaning", "destination"))}
-        artifacts.write_netcdf(xr.Dataset(
-            {**{k: (("origin", "destination", "year"), v.astype(np.int16)) for k, v in born.items()},
-             **{k: (d, np.zeros((n, n, len(YEARS)), np.int16)) for k, d in off.items()}},
-            coords={**dims, "birthplace": CODES}), folder / "birthplace.nc")
+        of = {"native_part": ("origin", "destination"), "return_part": ("origin", "destination"),
+              "presence": ("birthplace", "origin"), "leaning": ("birthplace", "destination")}
+        artifacts.write_netcdf(xr.Dataset({k: ((*of[k], "year"), v) for k, v in parts.items()},
+                                          coords={**dims, "birthplace": CODES}), folder / "birthplace.nc")
         told = [("SYR-DEU-2014", "t", y, "oecd, immigration, citizenship", "reported", 1000.0 * (y - 2006), 5.0, 1)
                 for y in YEARS[:12]]
         pd.DataFrame(told, columns=["shock", "title", "year", "series", "kind", "persons", "estimated", "corridors"]
@@ -49,6 +45,5 @@ def write_release(folder, flow, panel=None, *, whole=True):
                   for t, a, b, axis in (("into", "World", c, 0), ("out of", c, "World", 1))]
         pd.DataFrame(totals, columns=["total", "origin", "destination", "year", "persons", "lower", "upper"]).to_csv(
             folder / "sums.csv", index=False)
-    files = {f.name: artifacts.sha256(f) for f in folder.glob("*.nc")}
-    (folder / "manifest.json").write_text(json.dumps({"profile": "world", "format": 1, "files": files}))
+    list_files(folder, format=1)
     return folder

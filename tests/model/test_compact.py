@@ -1,10 +1,14 @@
 """Packed weights: what they lose is bounded, the same weights are the same bytes, and damage is said."""
+import json
+import lzma
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from humanflows.errors import ArtifactError
 from humanflows.model import compact
@@ -24,6 +28,11 @@ def files(member, small_config, tmp_path, monkeypatch):
     monkeypatch.setattr(compact, "FEW", 30)
     whole = training.save_member(member, tmp_path / "whole.safetensors", small_config)
     return whole, compact.save_compact(training.read_weights(whole)[0], tmp_path / "packed.safetensors", profile="twin")
+
+
+def packed_metadata(file):
+    with safe_open(file, framework="np") as handle:
+        return json.loads(handle.metadata()["packed"])
 
 
 def test_predictions_stay_within_the_stated_error(files, member, small_panel, small_splits, small_config):
@@ -93,3 +102,27 @@ def test_a_diverged_or_plain_file_is_refused(files, tmp_path):
     assert not (tmp_path / "bad.safetensors").exists()
     with pytest.raises(ArtifactError, match="not packed"):
         compact.load_compact(files[0])
+
+
+@pytest.mark.parametrize("change", [
+    {"shape": [6_000_000_000]}, {"shape": [40_000, 40_000]}, {"shape": [-1]}, {"shape": [3]}, {"shape": [True, None]},
+    {"dtype": "<f8"}, {"dtype": "|O"}, {"dtype": 3}, {"kind": "pickle"}, None])
+def test_weights_that_are_none_or_too_many_are_refused(files, tmp_path, change):
+    """The metadata say how large the tensors are; what is compressed may be far larger than what it lies in."""
+    tensors = load_file(files[1])
+    said = packed_metadata(files[1])
+    said["how"]["model.course"] = {**said["how"]["model.course"], **change} if change is not None else "x"
+    tensors["model.course"] = np.frombuffer(lzma.compress(bytes(80_000_000), preset=0), np.uint8)
+    assert tensors["model.course"].nbytes < 100_000
+    save_file(tensors, tmp_path / "hostile.safetensors", metadata={"packed": json.dumps(said)})
+    with pytest.raises(ArtifactError) as caught:
+        compact.load_compact(tmp_path / "hostile.safetensors")
+    assert caught.value.file.endswith("hostile.safetensors")
+
+
+@pytest.mark.parametrize("step", [0, -1, "x", None, float("nan"), float("inf")])
+def test_a_step_that_is_none_is_refused(files, tmp_path, step):
+    said = {**packed_metadata(files[1]), "step": step}
+    save_file(load_file(files[1]), tmp_path / "hostile.safetensors", metadata={"packed": json.dumps(said)})
+    with pytest.raises(ArtifactError):
+        compact.load_compact(tmp_path / "hostile.safetensors")

@@ -11,7 +11,9 @@ from tqdm import tqdm
 from .. import artifacts, paths
 from ..dataset import names
 from ..dataset.answers import Answers
+from ..dataset.whole import check_release
 from ..errors import ArtifactError, InputError
+from ..results.labels import LABEL
 from . import page
 from .tables import describe
 
@@ -54,6 +56,7 @@ def build_countries(target: Path | None = None, release: Path | None = None, *, 
     """
     begin = time.perf_counter()
     target, release = Path(target or paths.COUNTRIES), Path(release or paths.RELEASE)
+    check_release(release)
     try:
         target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -61,9 +64,6 @@ def build_countries(target: Path | None = None, release: Path | None = None, *, 
                          ) from error
     answers = Answers(release)
     codes = [names.resolve(t, answers.codes) for t in only] if only is not None else list(answers.codes)
-    for code in codes:
-        if not (code.isascii() and code.isalnum()):
-            raise ArtifactError(release / "flows.nc", f"the code {code!r} cannot name a file", "make the release again")
     inputs = inputs_of(answers)
     stale = [c for c in codes if refresh or not is_fresh(target, c, inputs)]
     if only is None:
@@ -110,7 +110,7 @@ def make_country(code: str, target: Path, release: Path, inputs: dict) -> str:
     answers = _open(release)
     country = describe(answers, code)
     artifacts.manifest_path(target / f"{code}.md").unlink(missing_ok=True)
-    about = {"version": _version(release), "licence": "CC BY 4.0"}
+    about = {"version": _version(release), "licence": "CC BY 4.0", LABEL: answers.store.data_kind}
     downloads = {"csv": files.write_csv(answers, code, target / f"{code}.csv.zip"),
                  "pairs": files.write_pairs(answers, code, target / f"{code}_pairs.csv.zip"),
                  "json": files.write_json(country, target / f"{code}.json", about)}

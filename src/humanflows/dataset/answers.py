@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import ArtifactError, InputError
 from ..results.birthplace_ends import birthplace_ends, classes_of, kinds_of
+from ..results.labels import LABEL
 from . import grades, pairs
 from .birthplace import VARIABLES, ByBirthplace
 from .evidence import BASIS, Evidence
@@ -212,12 +213,14 @@ class Answers:
         return o, d
 
     def _named(self, **positions) -> Columns:
-        """Years and codes of positions; a single position is repeated."""
+        """Years and codes of positions; a single position is repeated. Of a simulated world each row says so."""
         length = max((len(v) for v in positions.values() if np.ndim(v)), default=1)
         codes, out = np.array(self.codes, dtype=object), {}
         for dim, at in positions.items():
             at = np.broadcast_to(np.asarray(at, dtype=int), (length,))
             out[dim] = np.array(self.years)[at] if dim == "year" else codes[at]
+        if self.store.simulated:
+            out[LABEL] = np.full(length, self.store.data_kind, dtype=object)
         return out
 
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from .. import artifacts
 from ..results.birthplace_ends import KINDS, SHARES_FROM
+from ..results.labels import attributes_of
 from .factors import Moves
 from .files import Store
 
@@ -31,7 +32,8 @@ _MOST = 10_000          # int16 would hold more, float64 not the exponential of 
 VARIABLES = ("native_part", "return_part", "presence", "leaning")
 
 
-def _parts_of(flow: np.ndarray) -> np.ndarray:
+def parts_of(flow: np.ndarray) -> np.ndarray:
+    """Into how many parts flows are divided by birthplace."""
     return np.minimum(PARTS, np.ceil(flow.astype(np.float64)))
 
 
@@ -74,7 +76,7 @@ def encode(moves: Moves, flow: np.ndarray, stock: np.ndarray) -> dict[str, np.nd
     share = np.stack([moves.native, moves.back, np.where(living.T @ pull > 0, moves.onward, 0.0)])
     total = share.sum(0)
     share = np.where(total > 0, share / np.where(total > 0, total, 1.0), np.array([1.0, 0.0, 0.0])[:, None, None])
-    parts = _parts_of(flow)
+    parts = parts_of(flow)
     native = np.round(share[0] * parts)
     back = np.minimum(np.round(share[1] * parts), parts - native)
     # Rounding may leave a part for people who move on where nobody is there to do so.
@@ -92,7 +94,8 @@ def _rounded(values, step):
 
 
 def write_birthplace(years: Iterable[Moves], flow: np.ndarray, stock: np.ndarray, calendar: list[int],
-                     codes: list[str], target: Path, *, made_from: str, spread: np.ndarray | None = None) -> Path:
+                     codes: list[str], target: Path, *, made_from: str, spread: np.ndarray | None = None,
+                     profile: str = "world") -> Path:
     """Write ``birthplace.nc`` of a release.
 
     Parameters
@@ -103,6 +106,7 @@ def write_birthplace(years: Iterable[Moves], flow: np.ndarray, stock: np.ndarray
     calendar, codes : years and territories.
     made_from : what the parts are of, e.g. ``"mean of 20 members"``; stored with them.
     spread : how sure shares are (kind, share class), see :mod:`humanflows.results.birthplace_ends`; intervals need it.
+    profile : whose the release is; the file says whether it is simulated.
     """
     import xarray as xr
 
@@ -123,6 +127,7 @@ def write_birthplace(years: Iterable[Moves], flow: np.ndarray, stock: np.ndarray
                          coords={"year": calendar, **places},
                          attrs={"Conventions": "CF-1.11", "title": "Flows by birthplace, factorised",
                                 "made_from": made_from, "licence": "CC BY 4.0", "creator": "humanflows",
+                                **attributes_of(profile),
                                 "comment": " ".join(__doc__.split(".. code-block:: text")[-1].split())})
     if spread is not None:
         dataset["share_spread"] = (("kind", "share_from"), np.asarray(spread, dtype=np.float64), {
@@ -146,7 +151,7 @@ class ByBirthplace:
         """Flow, its three parts, and the two factors of one year."""
         native, back, presence, leaning = (self._store.array(v)[:, :, t] for v in VARIABLES)
         flow = self._store.array("flow")[t].astype(np.float64)
-        parts = np.maximum(_parts_of(flow), 1.0)
+        parts = np.maximum(parts_of(flow), 1.0)
         living, drawn = _weights(self._store.array("stock")[t], presence, leaning)
         return flow * native / parts, flow * back / parts, flow * (parts - native - back) / parts, living, drawn
 
@@ -162,7 +167,7 @@ class ByBirthplace:
             PRESENCE_STEP * store.array("presence")[:, o][:, years].T + LEANING_STEP * store.array("leaning")[:, d][
                 :, years].T)
         weight[:, [o, d]] = 0.0
-        parts = np.maximum(_parts_of(flow), 1.0)
+        parts = np.maximum(parts_of(flow), 1.0)
         total = weight.sum(1)
         out = (flow * (parts - native - back) / parts / np.where(total > 0, total, 1.0))[:, None] * weight
         out[:, o], out[:, d] = flow * native / parts, flow * back / parts

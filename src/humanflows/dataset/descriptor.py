@@ -7,6 +7,7 @@ import yaml
 
 from .. import artifacts, paths
 from ..errors import ArtifactError
+from ..results.labels import LABEL, SIMULATED, WARNING
 from . import grades, pairs, tables
 from .answers import Answers
 from .evidence import BASIS, BASIS_MEANINGS
@@ -19,8 +20,8 @@ _MEDIA = {"nc": "application/netcdf", "parquet": "application/vnd.apache.parquet
           "json": "application/json"}
 _VERSION = re.compile(r"^##\s+\[?v?(\d+(?:\.\d+)+)", re.MULTILINE)
 _TYPES = {"year": "year", "origin": "string", "destination": "string", "territory": "string", "other": "string",
-          "iso3": "string", "name": "string", "region": "string", "basis": "string", "sources": "string",
-          "grade": "string"}
+          "iso3": "string", "name": "string", "region": "string", LABEL: "string", "basis": "string",
+          "sources": "string", "grade": "string"}
 _MEANS = {
     "year": "calendar year", "origin": "territory that people leave, ISO 3166-1 alpha-3",
     "destination": "territory that people move to, ISO 3166-1 alpha-3", "territory": "ISO 3166-1 alpha-3",
@@ -34,8 +35,13 @@ _MEANS = {
     **{f"{k}_{end}": f"{end} end of its interval: {v}" for k, v in pairs.ASSUMPTION.items()
        for end in ("lower", "upper")},
     "iso3": "ISO 3166-1 alpha-3", "name": "English short name",
-    "region": "region of the world",
+    "region": "region of the world", LABEL: "what kind of data these are: of a simulated world, or of the real one",
 }
+
+
+def title_of(answers: Answers) -> str:
+    """Title of a package; of a simulated world it begins with that."""
+    return f"Simulated world of {TITLE}" if answers.store.simulated else TITLE
 
 
 def version_of(release: Path) -> str:
@@ -92,6 +98,8 @@ def schema_of(columns: list[str], codes: tuple[str, ...], *, key: list[str]) -> 
             limits["enum"] = list(grades.GRADES)
         elif column == "basis":
             limits["enum"] = list(BASIS)
+        elif column == LABEL:
+            limits["enum"] = [SIMULATED]
         elif column in ("flow", "inflow", "outflow", "total"):
             limits["minimum"] = 0
         fields.append({"name": column, "type": kind, "description": _MEANS.get(column, column), "constraints": limits})
@@ -110,15 +118,18 @@ def write_descriptor(folder: Path, answers: Answers, columns: list[str], version
                "net_migration": schema_of(net.split(","), answers.codes, key=["year", "territory"]),
                "pairs": schema_of(tables.pairs(answers, answers.codes[0]).column_names, answers.codes,
                                   key=["year", "territory", "other"]),
-               "territories": schema_of(["iso3", "name", "region"], answers.codes, key=["iso3"])}
+               "territories": schema_of(["iso3", "name", "region", *([LABEL] if answers.store.simulated else [])],
+                                        answers.codes, key=["iso3"])}
     for which, schema in schemas.items():
         artifacts.write_text(folder / "schemas" / f"{which}.json", json.dumps(schema, indent=1) + "\n")
     resources = [_resource(folder, f) for f in sorted(folder.rglob("*"))
                  if f.suffix[1:] in _MEDIA and f.parent != folder / "schemas"]
     about = {
-        "name": "humanflows-estimates", "title": TITLE, "version": version, "licenses": LICENCES,
-        "description": f"Estimates of persons moving between {len(answers.codes)} territories, {answers.years[0]} to "
-                       f"{answers.years[-1]}. {how_to_cite(version)}",
+        "name": f"humanflows-{SIMULATED if answers.store.simulated else 'estimates'}", "title": title_of(answers),
+        LABEL: answers.store.data_kind, "version": version, "licenses": LICENCES,
+        "description": f"{WARNING + ' ' if answers.store.simulated else ''}Estimates of persons moving between "
+                       f"{len(answers.codes)} territories, {answers.years[0]} to {answers.years[-1]}. "
+                       f"{how_to_cite(version)}",
         "keywords": ["migration", "migration flows", "migrant stocks", "demography"],
         "contributors": [{"title": _authors(citation()), "role": "author"}],
         "sources": [{"title": f"{s['title']} ({s['licence']})"} for s in sources_of(answers)],
@@ -149,9 +160,10 @@ def readme(version: str, answers: Answers, rule: str) -> str:
     first = answers.codes[0]
     ends = f". Intervals of net migration: {pairs.ASSUMPTION['net_migration']}; of the total: " \
            f"{pairs.ASSUMPTION['total']}" if answers.intervals else ""
-    return f"""# {TITLE}
+    warning = f"**{WARNING}**\n\n" if answers.store.simulated else ""
+    return f"""# {title_of(answers)}
 
-Version {version}. Estimates of persons who moved between {len(answers.codes)} territories in each year from \
+{warning}Version {version}. Estimates of persons who moved between {len(answers.codes)} territories in each year from \
 {answers.years[0]} to {answers.years[-1]}, people by birthplace and residence on each 1 January, and net migration.
 They are estimates, not counts.
 

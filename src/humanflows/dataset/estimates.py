@@ -38,7 +38,13 @@ class Estimates:
 
     def __repr__(self) -> str:
         a = self._answers
-        return f"<Estimates of {len(a.codes)} territories, {a.years[0]}–{a.years[-1]}, from {a.store.folder}>"
+        kind = f"{a.store.data_kind}, " if a.store.simulated else ""
+        return f"<Estimates of {len(a.codes)} territories, {a.years[0]}–{a.years[-1]}, {kind}from {a.store.folder}>"
+
+    @property
+    def simulated(self) -> bool:
+        """Whether these are of the simulated world: each answer then has a column ``data_kind`` that says so."""
+        return self._answers.store.simulated
 
     @property
     def years(self) -> list[int]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import artifacts
 from ..errors import ArtifactError, SchemaError
+from ..results.labels import attributes_of
 
 PLATFORMS = ("meta",)       # sources that count users of a platform; all others are offices
 SEEN = ("A", "B", "C", "D", "P")
@@ -71,8 +72,8 @@ def which_spoke(panel) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
     return (spoke.astype(np.uint8) if len(sources) + len(SIDES) <= 8 else spoke), sources, offices
 
 
-def write_sources(panel, target: Path) -> Path:
-    """Write ``sources.nc`` of a release: :func:`which_spoke` and nothing else."""
+def write_sources(panel, target: Path, *, profile: str = "world") -> Path:
+    """Write ``sources.nc`` of a profile's release: :func:`which_spoke` and nothing else."""
     import xarray as xr
 
     spoke, sources, offices = which_spoke(panel)
@@ -81,7 +82,7 @@ def write_sources(panel, target: Path) -> Path:
     dataset = xr.Dataset({"spoke": (("year", "origin", "destination"), spoke, about)},
                          coords={"year": panel["year"].values, "origin": codes, "destination": codes},
                          attrs={"Conventions": "CF-1.11", "title": "Which sources report a corridor in a year",
-                                "licence": "CC BY 4.0", "creator": "humanflows"})
+                                "licence": "CC BY 4.0", "creator": "humanflows", **attributes_of(profile)})
     return artifacts.write_netcdf(dataset, target, compress=9)
 
 
@@ -116,14 +117,24 @@ class Evidence:
         if tuple(names[-2:]) != SIDES or len(names) < 3:
             raise ArtifactError("sources.nc", "the bits of spoke have no meaning", "take the file of the same release",
                                 key="flag_meanings")
+        platforms = str(about.get("platforms", "")).split()
+        if len(names) > 8 * spoke.dtype.itemsize or len(set(names)) != len(names) or set(platforms) - set(names[:-2]):
+            raise ArtifactError("sources.nc", "the bits of spoke do not fit its sources", "take the file of the same "
+                                "release", key="flag_meanings")
         self.spoke, self.sources = spoke, tuple(names[:-2])
-        self._platform = self._bits(str(about.get("platforms", "")).split())
+        self._platform = self._bits(platforms)
         self._office = self._bits(self.sources) & ~self._platform
         offices = set(str(about.get("offices", "")).split())
         self._has_office = np.array([c in offices for c in codes])
         self.by_office = (spoke & self._office) != 0                   # (year, origin, destination)
         self._letters = None if seen is None else _letters(seen_about or {})
         self._seen = seen
+        if seen is not None and seen.size and int(seen.max()) >= len(self._letters):
+            raise ArtifactError("flows.nc", f"seen is {int(seen.max())}, which has no meaning",
+                                "take the file of the same release", key="flow_seen")
+        # Whether an office spoke in the year or before, and in the year or after.
+        self._before = np.logical_or.accumulate(self.by_office, axis=0)
+        self._after = np.logical_or.accumulate(self.by_office[::-1], axis=0)[::-1]
 
     def _bits(self, names) -> int:
         return sum(1 << self.sources.index(n) for n in names)
@@ -143,9 +154,6 @@ class Evidence:
     def basis(self, *index) -> np.ndarray:
         """Codes of ``BASIS`` of the corridor-years of an index (year, origin, destination)."""
         y, o, d = index
-        if not hasattr(self, "_before"):
-            self._before = np.logical_or.accumulate(self.by_office, axis=0)
-            self._after = np.logical_or.accumulate(self.by_office[::-1], axis=0)[::-1]
         before, after = self._before[y, o, d], self._after[y, o, d]
         counted = (self.spoke[y, o, d] & self._platform) != 0
         return np.select([self.by_office[y, o, d], before & after, before | after, counted], [0, 1, 2, 3],
@@ -162,8 +170,9 @@ def _letters(about: dict) -> np.ndarray:
     """Codes of ``SEEN`` by the stored number, from CF flags; stored numbers are taken for these codes without them."""
     meanings = str(about.get("flag_meanings", "")).split()
     letters = [m[0].upper() for m in meanings] or list(SEEN)
-    values = np.atleast_1d(about.get("flag_values", np.arange(len(letters)))).astype(int)
-    if len(values) != len(letters) or set(letters) - set(SEEN) or values.min() < 0:
+    values = np.atleast_1d(about.get("flag_values", np.arange(len(letters))))
+    values = values.astype(int) if values.dtype.kind in "iu" else np.zeros(0, int)
+    if len(values) != len(letters) or set(letters) - set(SEEN) or values.min() < 0 or values.max() > 127:
         raise ArtifactError("flows.nc", f"seen has the meanings {meanings}", f"expected {' '.join(SEEN)}", key="seen")
     table = np.full(values.max() + 1, SEEN.index("D"), np.int8)
     table[values] = [SEEN.index(x) for x in letters]

@@ -47,6 +47,12 @@ def write_netcdf(answers: Answers, folder: Path, about: dict) -> list[Path]:
             _write(answers, folder / "net_migration.nc", net, about)]
 
 
+def label_netcdf(file: Path, about: dict) -> None:
+    """Add global attributes to a file."""
+    with netCDF4.Dataset(file, "a") as data:
+        data.setncatts(about)
+
+
 def _estimate(answers: Answers, variable: str) -> tuple:
     text, method = _TEXTS[variable]
     attributes = {"long_name": text, "units": "1" if variable == "flow_spread" else PERSONS}

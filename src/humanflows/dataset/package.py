@@ -18,10 +18,12 @@ from pathlib import Path
 
 from .. import artifacts, paths
 from ..errors import ArtifactError, InputError
+from ..results.labels import LABEL, attributes_of
 from . import descriptor, grades, tables
 from .answers import Answers
 from .files import FORMAT
-from .netcdf import write_netcdf
+from .netcdf import label_netcdf, write_netcdf
+from .whole import check_release
 
 LICENCE = "CC BY 4.0"
 
@@ -50,9 +52,11 @@ def write_package(target: Path, folder: Path | None = None, *, say: Callable[[st
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(target, "the folder is not empty" if target.is_dir() else "this is a file",
                          "name a new folder, or remove what is there")
+    check_release(folder)
     answers = Answers(folder)
     target.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    artifacts.sweep(target.parent)
+    making = Path(tempfile.mkdtemp(prefix=artifacts.temporary_prefix(target), dir=target.parent))
     try:
         _fill(making, answers, say)
         mask = os.umask(0)
@@ -69,15 +73,18 @@ def write_package(target: Path, folder: Path | None = None, *, say: Callable[[st
 def _fill(folder: Path, answers: Answers, say: Callable[[str], None]) -> None:
     release = answers.store.folder
     version = descriptor.version_of(release)
-    about = {"title": descriptor.TITLE, "institution": "humanflows", "product_version": version,
+    about = {"title": descriptor.title_of(answers), "institution": "humanflows", "product_version": version,
              "source": "factorised recurrent stock-flow network, see the book of humanflows",
              "history": f"written by humanflows package from release {version}", "license": LICENCE,
-             "references": "; ".join(descriptor.references()), "comment": "estimates, not counts"}
+             "references": "; ".join(descriptor.references()), "comment": "estimates, not counts",
+             **attributes_of(answers.store.manifest["profile"])}
     say("NetCDF …")
     write_netcdf(answers, folder, about)
     if "birthplace.nc" in answers.store.manifest["files"]:
         answers.store.array("native_part")      # refuses a file that is not the one listed
         shutil.copyfile(release / "birthplace.nc", folder / "birthplace.nc")
+        if answers.store.simulated:     # earlier releases do not say so
+            label_netcdf(folder / "birthplace.nc", attributes_of(answers.store.manifest["profile"]))
     say("Parquet …")
     for _ in tables.write_parquet(answers, folder / "parquet"):
         pass
@@ -93,7 +100,8 @@ def _fill(folder: Path, answers: Answers, say: Callable[[str], None]) -> None:
     listed = {str(f.relative_to(folder)): artifacts.sha256(f) for f in sorted(folder.rglob("*")) if f.is_file()}
     made_of = {k: answers.store.manifest.get(k) for k in ("profile", "seed", "inputs")}
     artifacts.write_text(folder / "manifest.json", json.dumps(
-        {"format": FORMAT, "version": version, "licence": LICENCE, "made_from": made_of, "files": listed},
+        {"format": FORMAT, "version": version, "licence": LICENCE, "profile": made_of["profile"],
+         LABEL: answers.store.data_kind, "made_from": made_of, "files": listed},
         indent=1) + "\n")
 
 

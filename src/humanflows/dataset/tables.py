@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from ..results.labels import LABEL
 from . import grades
 from .answers import Answers
 from .evidence import BASIS
@@ -46,7 +47,7 @@ def flows_of_year(answers: Answers, t: int) -> pa.Table:
                         pa.array(of.astype(np.int32)), pa.array(evidence.names_of(kinds).tolist(), pa.string())),
                     "grade": _coded(grades.grade(evidence.seen(*index), *(ends or (None, None)), spread),
                                     grades.GRADES)}
-    return pa.table(columns)
+    return _labelled(pa.table(columns), answers)
 
 
 def flows(answers: Answers) -> pa.Table:
@@ -64,8 +65,8 @@ def stocks_of_date(answers: Answers, t: int) -> pa.Table:
     b, r = np.nonzero(stock > 0)
     ends = {k: pa.array(answers.store.array(f"stock_{k}")[t, b, r], from_pandas=True) for k in ENDS
             if answers.store.has(f"stock_{k}")}
-    return pa.table({"birthplace": _coded(b, answers.codes), "residence": _coded(r, answers.codes),
-                     "stock": pa.array(stock[b, r]), **ends})
+    return _labelled(pa.table({"birthplace": _coded(b, answers.codes), "residence": _coded(r, answers.codes),
+                               "stock": pa.array(stock[b, r]), **ends}), answers)
 
 
 def net_migration(answers: Answers) -> pa.Table:
@@ -78,7 +79,8 @@ def net_migration(answers: Answers) -> pa.Table:
                "net_migration": store.array("net_migration").ravel()}
     columns |= {k: store.array(f"net_migration_{k}").ravel() for k in ENDS if store.has(f"net_migration_{k}")}
     # Sums of numbers with at most one decimal have at most one; float64 would write what is lost beyond it.
-    return pa.table({k: np.round(v, 4) if isinstance(v, np.ndarray) else v for k, v in columns.items()})
+    return _labelled(pa.table({k: np.round(v, 4) if isinstance(v, np.ndarray) else v for k, v in columns.items()}),
+                     answers)
 
 
 def pairs(answers: Answers, code: str) -> pa.Table:
@@ -95,15 +97,23 @@ def pairs(answers: Answers, code: str) -> pa.Table:
     at = np.arange(len(answers.years))
     columns = answers.exchanged(at, here, others[:, None])      # (other, year)
     o, t = np.nonzero(np.maximum(columns["inflow"], columns["outflow"]) >= SMALLEST_OF_PAIRS)
-    return pa.table({"year": pa.array(np.array(answers.years, np.int16)[t]),
-                     "territory": _coded(np.full(len(o), here), answers.codes),
-                     "other": _coded(others[o], answers.codes), **{k: v[o, t] for k, v in columns.items()}})
+    return _labelled(pa.table({"year": pa.array(np.array(answers.years, np.int16)[t]),
+                               "territory": _coded(np.full(len(o), here), answers.codes),
+                               "other": _coded(others[o], answers.codes), **{k: v[o, t] for k, v in columns.items()}}),
+                     answers)
 
 
 def territories(answers: Answers) -> pa.Table:
     """``iso3, name, region`` of the territories."""
-    return pa.table({"iso3": list(answers.codes), "name": [name(c) for c in answers.codes],
-                     "region": [region(c) for c in answers.codes]})
+    return _labelled(pa.table({"iso3": list(answers.codes), "name": [name(c) for c in answers.codes],
+                               "region": [region(c) for c in answers.codes]}), answers)
+
+
+def _labelled(table: pa.Table, answers: Answers) -> pa.Table:
+    """With a column that says that the numbers are simulated, where they are."""
+    if not answers.store.simulated:
+        return table
+    return table.append_column(LABEL, pa.array(np.full(len(table), answers.store.data_kind, dtype=object)))
 
 
 def write_parquet(answers: Answers, folder: Path) -> Iterator[Path]:
@@ -146,7 +156,8 @@ def write_territories(answers: Answers, table: pa.Table, folder: Path) -> Iterat
         rows = np.flatnonzero((origin == k) | (destination == k))
         yield write_csv(table.take(pa.array(rows)), folder / "csv" / "flows" / f"{code}.csv")
         yield write_csv(pairs(answers, code), folder / "csv" / "pairs" / f"{code}.csv")
-        about = {"territory": code, "name": name(code), "region": region(code), "unit": "persons",
+        about = {"territory": code, "name": name(code), "region": region(code), LABEL: answers.store.data_kind,
+                 "unit": "persons",
                  "net_migration": {"year": answers.years, "net_migration": np.round(net[:, k], 4).tolist()},
                  "inflow": _by_other(columns, rows[destination[rows] == k], origin, codes),
                  "outflow": _by_other(columns, rows[origin[rows] == k], destination, codes)}

@@ -13,6 +13,7 @@ from ..dataset.birthplace import PARTS
 from ..dataset.evidence import BASIS, BASIS_MEANINGS, SEEN_MEANINGS
 from ..dataset.grades import GRADES, rule
 from ..dataset.names import name, other_names, region
+from ..dataset.whole import read_sums
 from .packing import NO_NUMBER, Part, encode
 
 SMALLEST = 10           # persons; a flow or stock that rounds to fewer is left out
@@ -71,12 +72,8 @@ def territory_parts(answers: Answers, outlines: dict) -> list[Part]:
 
 def _intervals_of_totals(answers: Answers) -> dict[str, np.ndarray]:
     """Ends of the intervals of arrivals and departures (territory, year) from the release's table of sums, if any."""
-    file = answers.store.folder / "sums.csv"
-    wanted = {"total", "origin", "destination", "year", "lower", "upper"}
-    if not file.is_file():
-        return {}
-    table = pd.read_csv(file, keep_default_na=False, na_values=[""])
-    if not wanted <= set(table):
+    table = read_sums(answers.store)
+    if table is None or not {"total", "origin", "destination", "year", "lower", "upper"} <= set(table):
         return {}
     out, years = {}, answers.store.years
     for side, total, place in (("in", "into", "destination"), ("out", "out of", "origin")):

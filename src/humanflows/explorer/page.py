@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import paths
+from .. import artifacts, paths
+from ..dataset.whole import check_release
 from ..errors import ArtifactError
 from ..geometry import read_geometry
 from .comparisons import gather_others, gather_witnesses
@@ -48,6 +49,7 @@ def gather(release: Path | None = None, *, panel: Path | None = None, sources: b
     ArtifactError, SourceFileError
         When the release is not whole, or a source file is there but altered.
     """
+    check_release(release)
     answers = release_answers(release)
     store, codes, years = answers.store, answers.codes, answers.years
     profile = store.manifest.get("profile", "world")
@@ -146,7 +148,8 @@ def write_explorer(target: Path, release: Path | None = None, *, panel: Path | N
     files = {**fixed, "contents.js": said.encode(), "index.html": page.replace("<!-- scripts -->", tags).encode(),
              **{f"{k}.data.js": v for k, v in scripts.items()}}
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as parent:
+    artifacts.sweep(target.parent)
+    with tempfile.TemporaryDirectory(prefix=artifacts.temporary_prefix(target), dir=target.parent) as parent:
         made = Path(parent) / "made"        # within: a temporary folder is for its owner alone, a page for every reader
         made.mkdir()
         for name, content in files.items():

@@ -9,6 +9,7 @@ same weights would be other bytes each time.
 """
 import json
 import lzma
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from ..errors import ArtifactError
 
 STEP = 1 / 64     # of a log-hazard; a power of two, so that packing again changes nothing
 FEW = 1000        # numbers: below, nothing is gained
+MOST_BYTES = 1 << 28        # of all weights of a file, unpacked; those of the real world's members have 2.5 MB
+_TYPES = {"steps": ("|i1", "<i2"), "gaps": ("<i4", "<i8")}
 
 
 def save_compact(tensors: dict[str, Tensor], file: Path, **about) -> Path:
@@ -70,20 +73,39 @@ def unpack(tensors: dict[str, Tensor], about: dict[str, str], file: Path) -> dic
     Raises
     ------
     ArtifactError
-        When the file is damaged.
+        When the file is damaged, or would fill more than ``MOST_BYTES``.
     """
     try:
         said = json.loads(about["packed"])
+        step, room = np.float32(said["step"]), MOST_BYTES
         out = {k: v.float() for k, v in tensors.items() if k not in said["how"]}
+        if not 0 < step < 1:
+            raise ValueError(f"steps of {step}")
         for name, how in said["how"].items():
-            number = np.frombuffer(lzma.decompress(tensors[name].numpy().tobytes()), np.dtype(how["dtype"]))
-            whole = np.cumsum(number, dtype=number.dtype) if how["kind"] == "gaps" \
-                else number.astype(np.float32) * np.float32(said["step"])
+            number = _decompressed(tensors[name].numpy().tobytes(), how, room)
+            room -= 4 * number.size
+            whole = np.cumsum(number, dtype=number.dtype) if how["kind"] == "gaps" else number.astype(np.float32) * step
             out[name] = torch.from_numpy(whole.reshape(how["shape"]))
-    except (lzma.LZMAError, EOFError, KeyError, TypeError, ValueError) as error:
+    except (lzma.LZMAError, EOFError, AttributeError, KeyError, TypeError, ValueError, OverflowError,
+            RecursionError) as error:
         raise ArtifactError(file, f"packed weights are damaged ({type(error).__name__}: {error})",
                             "take the file from the release again, or pack it again") from error
     return out
+
+
+def _decompressed(content: bytes, how: dict, room: int) -> np.ndarray:
+    """The numbers of one tensor: as many as its shape says and no more, whatever the compressed content would make."""
+    shape, kind = [int(n) for n in how["shape"]], how["dtype"]
+    if kind not in _TYPES.get(how["kind"], ()) or any(n < 0 for n in shape):
+        raise ValueError(f"{str(how)[:80]} is no tensor")
+    length = prod(shape) * np.dtype(kind).itemsize
+    if max(length, 4 * prod(shape)) > room:
+        raise ValueError(f"more than {MOST_BYTES:,} bytes of weights")
+    tool = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=MOST_BYTES)
+    number = tool.decompress(content, max_length=length + 1)
+    if len(number) != length:
+        raise ValueError(f"other than {length:,} bytes where shape {shape} is told")
+    return np.frombuffer(number, np.dtype(kind))
 
 
 def load_compact(file: Path) -> dict[str, Tensor]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import sparse
 
 from .coverage import LEVELS, MEMBERS, coverage_table, members_quantiles
 from .interval_cells import (
@@ -39,6 +38,8 @@ from .interval_net_migration import net_bounds
 from .interval_stocks import stock_bounds
 from .interval_sums import Components, HeldOutSums, sum_interval
 from .interval_variants import Sample
+from .release import compact
+from .released_sums import list_totals
 
 AS_READ = "intervals for offices that are read"
 
@@ -165,24 +166,9 @@ def sum_table(given: Material, sigma: np.ndarray, kinds: np.ndarray, components:
     Errors are shared as between offices that were held out, where an office is read (``kinds``) as between years that
     were, or reports that are read, and stretched as totals of held-out offices had to be.
     """
-    regions, names = np.unique(given.regions, return_inverse=True)
     panel, n = given.panel, given.panel.sizes["origin"]
     origin, destination = np.nonzero(~np.eye(n, dtype=bool))
-    codes = panel["origin"].values.astype(str)
-    cell = np.arange(len(origin))
-    pair = names[origin] * len(regions) + names[destination]
-    labels = pd.DataFrame([("world", "World", "World")]
-                          + [("between regions", a, b) for a in regions for b in regions]
-                          + [("out of", c, "World") for c in codes] + [("into", "World", c) for c in codes]
-                          + [("out of region", a, "World") for a in regions]
-                          + [("into region", "World", b) for b in regions], columns=["total", "origin", "destination"])
-    first = 1 + len(regions) ** 2
-    across = np.flatnonzero(names[origin] != names[destination])
-    rows = np.concatenate([np.zeros_like(cell), 1 + pair, first + origin, first + n + destination,
-                           first + 2 * n + names[origin[across]],
-                           first + 2 * n + len(regions) + names[destination[across]]])
-    columns = np.concatenate([np.tile(cell, 4), np.tile(across, 2)])
-    into = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(labels), len(cell)))
+    labels, into = list_totals(panel["origin"].values.astype(str), given.regions)
     kind = OFFICES if OFFICES in components else next(iter(components))
     stretch = HeldOutSums().fit(sums).stretch(kind, ENDS) if len(sums) else None
     tables = []
@@ -195,7 +181,7 @@ def sum_table(given: Material, sigma: np.ndarray, kinds: np.ndarray, components:
         ends = sum_interval(members, sigma[t, origin, destination],
                             {"destination": destination, "origin": origin},
                             shared, ENDS, into=into, stretch=stretch, draws=draws, seed=t)
-        persons = into @ given.flow[t, origin, destination].astype(np.float64)
+        persons = into @ compact(given.flow[t, origin, destination]).astype(np.float64)     # as they are released
         ends[:, :2] = np.minimum(ends[:, :2], persons[:, None])
         ends[:, 2:] = np.maximum(ends[:, 2:], persons[:, None])
         tables.append(labels.assign(year=int(year), persons=persons, **dict(zip(END_NAMES, ends.T))))

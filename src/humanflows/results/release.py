@@ -3,6 +3,7 @@
 Flows, stocks and net migration, the weights, the score tables, what the twelve corridors' figure needs, figures that
 need source files as the run drew them, and the facts that prose may quote. Nothing in here is anybody else's table.
 """
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,10 +16,14 @@ import xarray as xr
 from .. import artifacts, paths
 from ..config import Config
 from ..errors import ArtifactError
+from ..hdf5 import Arrays
 from ..territories import name
 from .errors import TABLES as ERROR_TABLES
 from .estimates import net_migration_of
+from .labels import LABEL, SIMULATED, attributes_of, kind_of
 from .protocol_tables import Collected, file_name
+from .released_sums import LOWER, UPPER, add_again
+from .released_values import check_codes, check_values
 
 LICENCE = "CC BY 4.0"
 FORMAT = 1          # of the release's files; raised when a reader of older ones would misread them
@@ -64,14 +69,37 @@ def open_release(folder: Path | None = None) -> xr.Dataset:
     """
     folder = folder or paths.RELEASE
     listed = json.loads(release_file("manifest.json", folder).read_text(encoding="utf-8"))["files"]
-    parts = []
+    parts, remedy = [], "restore data/release from the repository, or make the release again"
     for which in ("flows.nc", "stocks.nc", "net_migration.nc"):
         file = release_file(which, folder)
-        if artifacts.sha256(file) != listed.get(which):
-            raise ArtifactError(file, "the file is not the one that the release's manifest lists",
-                                "restore data/release from the repository, or make the release again", key=which)
-        parts.append(xr.load_dataset(file, engine="netcdf4"))
-    return xr.merge(parts, combine_attrs="drop_conflicts")
+        content = file.read_bytes()
+        if hashlib.sha256(content).hexdigest() != listed.get(which):
+            raise ArtifactError(file, "the file is not the one that the release's manifest lists", remedy, key=which)
+        parts.append(_read(Arrays(content, file, remedy), file, remedy))
+    return xr.merge(parts, join="exact", combine_attrs="drop_conflicts")
+
+
+def _read(arrays: Arrays, file: Path, remedy: str) -> xr.Dataset:
+    """A released file as a Dataset in memory, its numbers and codes checked."""
+    variables, coordinates = {}, {}
+    for which in sorted(arrays.names):
+        dims = arrays.dims(which)
+        if dims == (which,):
+            coordinates[which] = arrays.numbers(which) if which.endswith("year") else np.array(arrays.texts(which))
+            if not which.endswith("year"):
+                check_codes(coordinates[which].tolist(), file, remedy)
+        else:
+            values = arrays.numbers(which)
+            check_values(which, values, file, remedy)
+            about = {k: v for k, v in arrays.attributes(which).items() if k != "_FillValue"}
+            variables[which] = (dims, values, about)
+    return xr.Dataset(variables, coordinates, arrays.attributes())
+
+
+def open_flows(folder: Path) -> xr.DataArray:
+    """Flows of a release that is being written, before there is a manifest."""
+    file = folder / "flows.nc"
+    return _read(Arrays(file.read_bytes(), file, "make the release again"), file, "make the release again")["flow"]
 
 
 def compact(values: np.ndarray) -> np.ndarray:
@@ -90,7 +118,8 @@ def _rounded(values: np.ndarray, bits: int, how) -> np.ndarray:
     return np.ldexp(how(fraction * 2.0 ** (bits + 1)), exponent - bits - 1).astype(np.float32)
 
 
-def write_estimates_of(estimates: xr.Dataset, folder: Path, bounds: xr.Dataset | None = None) -> None:
+def write_estimates_of(estimates: xr.Dataset, folder: Path, bounds: xr.Dataset | None = None, *,
+                       profile: str = "world") -> None:
     """Write flows, stocks and net migration; net migration is taken from the flows as stored, so it sums to zero.
 
     Parameters
@@ -99,9 +128,11 @@ def write_estimates_of(estimates: xr.Dataset, folder: Path, bounds: xr.Dataset |
     folder : of the release.
     bounds : ends of 95% intervals, ``flow_lower, flow_upper, stock_lower, …``, on some or all years of the estimates,
         and ``flow_seen``, what was seen of each corridor and year; those that there are.
+    profile : whose the estimates are; the files say whether they are simulated.
     """
     about = {"licence": LICENCE, "creator": "humanflows", "method": "factorised recurrent stock-flow network after "
-             "Gaskin & Abel (2026)", "precision": f"{BITS} binary digits, zero below {SMALLEST} persons"}
+             "Gaskin & Abel (2026)", "precision": f"{BITS} binary digits, zero below {SMALLEST} persons",
+             **attributes_of(profile)}
     flow = estimates.flow.copy(data=compact(estimates.flow.values))
     stock = estimates.stock.copy(data=compact(estimates.stock.values))
     net = estimates.net_migration.copy(data=net_migration_of(flow.values))
@@ -158,13 +189,48 @@ def write_manifest(folder: Path, config: Config, inputs: dict, *, protocols: dic
 
     ``protocols`` as :func:`protocols_made`; ``ensemble`` as :class:`Together` has it.
     """
-    files = {str(f.relative_to(folder)): artifacts.sha256(f) for f in sorted(folder.rglob("*"))
-             if f.is_file() and f.name != "manifest.json" and not f.name.startswith(".")}
-    about = {"format": FORMAT, "profile": config.profile, "seed": config.seed, "licence": LICENCE, "inputs": inputs,
-             **({"ensemble": dict(ensemble)} if ensemble else {}),
-             **({"protocols": protocols} if protocols else {}), "files": files,
-             "bytes": sum((folder / f).stat().st_size for f in files)}
+    return _list_files(folder, {
+        "format": FORMAT, "profile": config.profile, LABEL: kind_of(config.profile, folder), "seed": config.seed,
+        "licence": LICENCE, "inputs": inputs, **({"ensemble": dict(ensemble)} if ensemble else {}),
+        **({"protocols": protocols} if protocols else {})})
+
+
+def _list_files(folder: Path, about: Mapping) -> Path:
+    files = {f.relative_to(folder).as_posix(): artifacts.sha256(f) for f in artifacts.visible_files(folder)
+             if f != folder / "manifest.json"}
+    about = {**about, "files": files, "bytes": sum((folder / f).stat().st_size for f in files)}
     return artifacts.write_text(folder / "manifest.json", json.dumps(about, indent=1) + "\n")
+
+
+def renew_sums(folder: Path | None = None) -> tuple[int, int]:
+    """Add up the totals of a release's ``sums.csv`` again from its flows, and list the table anew.
+
+    Parameters
+    ----------
+    folder : of the release, whose files are those that its manifest lists, but for ``CHANGELOG.md``.
+
+    Returns
+    -------
+    int, int : how many totals changed by more than a twentieth, and how many rows had an end of an interval moved.
+
+    Raises
+    ------
+    ArtifactError
+        When another file is not the one that is listed.
+    """
+    folder = folder or paths.RELEASE
+    file, manifest = folder / "sums.csv", json.loads(release_file("manifest.json", folder).read_text(encoding="utf-8"))
+    for which, wanted in manifest["files"].items():
+        if which != "CHANGELOG.md" and artifacts.sha256(release_file(which, folder)) != wanted:
+            raise ArtifactError(folder / which, "the file is not the one that the release's manifest lists",
+                                "restore data/release from the repository", key=which)
+    before = pd.read_csv(file, keep_default_na=False, na_values=[""])
+    after = add_again(before, open_flows(folder))
+    artifacts.write_text(file, after.to_csv(index=False, float_format="%.6g"))
+    _list_files(folder, manifest)
+    ends = [k for k in (*LOWER, *UPPER) if k in before]
+    return (int((np.abs(after["persons"] - before["persons"]) > 0.05 * before["persons"]).sum()),
+            int((after[ends] != before[ends]).any(axis=1).sum()))
 
 
 def build_facts(estimates: xr.Dataset, tables: dict[str, pd.DataFrame], panel: xr.Dataset, seconds: float) -> dict:
@@ -193,7 +259,8 @@ def build_facts(estimates: xr.Dataset, tables: dict[str, pd.DataFrame], panel: x
 
 
 def write_results(folder: Path, estimates: xr.Dataset, tables: dict[str, pd.DataFrame], history: pd.DataFrame,
-                  splits: xr.Dataset, weights: Path, together: Together | None = None) -> None:
+                  splits: xr.Dataset, weights: Path, together: Together | None = None, *,
+                  profile: str = "world") -> None:
     """Fill a release folder with estimates, tables, weights and the list of corridors that were held out.
 
     With an ensemble ``estimates`` are its mean, and get its intervals; ``weights``, of the member that the tables of
@@ -202,10 +269,12 @@ def write_results(folder: Path, estimates: xr.Dataset, tables: dict[str, pd.Data
     from ..model.compact import save_compact  # torch: readers of a release do without
     from ..model.train import read_weights
 
-    write_estimates_of(estimates, folder, together.bounds if together else None)
+    write_estimates_of(estimates, folder, together.bounds if together else None, profile=profile)
     if together:
         together.pack(folder / MEMBERS)
         tables = {**tables, **together.tables}
+    if "sums" in tables:
+        tables = {**tables, "sums": add_again(tables["sums"], open_flows(folder))}
     for which, table in {**tables, "history": history}.items():
         artifacts.write_text(folder / f"{which}.csv", table.to_csv(index=False, float_format="%.6g"))
     save_compact(read_weights(weights)[0], folder / "member.safetensors")
@@ -215,6 +284,16 @@ def write_results(folder: Path, estimates: xr.Dataset, tables: dict[str, pd.Data
 def write_facts(folder: Path, facts: dict[str, str]) -> Path:
     """Write what prose may say in numbers."""
     return artifacts.write_text(folder / "facts.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+
+
+def label_tables(folder: Path, profile: str) -> None:
+    """Give every table of a release of the simulated world a column that says so; tables of the real one stay."""
+    if kind_of(profile, folder) != SIMULATED:
+        return
+    for file in sorted(folder.rglob("*.csv")):
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+        if LABEL not in table:
+            artifacts.write_text(file, table.assign(**{LABEL: SIMULATED}).to_csv(index=False))
 
 
 def _held_out(splits: xr.Dataset) -> str:

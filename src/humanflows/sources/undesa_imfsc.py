@@ -18,7 +18,7 @@ Quirks per reporter:
 - Rows where partner and reporter agree are the margin ``own``; by residence (Australia, Greece) they are no migrants.
 - Sudan includes what is now South Sudan; Serbia may include Montenegro and Kosovo.
 - "China (including Hong Kong …)" stands where a reporter did not tell them apart. It is read as China where the
-  reporter has no row for China beside it: in the 20 cells where Hong Kong is known as well, it is 3% of the sum; leaving
+  reporter has no row for China beside it: in the 20 cells where Hong Kong is known too, it is 3% of the sum; leaving
   it out would lose 2.1 million people, among them all that the United Kingdom and Spain report of China.
 - Ireland's numbers up to 2005 are of years to April, as its Central Statistics Office prints them: the year to April Y
   has eight of its months in Y − 1, which is the year it is given here (as in ``cso_ireland``).
