@@ -6,6 +6,7 @@ import pandas as pd
 
 from . import paths
 from .errors import UnknownTerritoryError
+from .plain_files import read_table
 
 REGIONS = (
     "Europe", "Northern America", "Latin America and the Caribbean", "Northern Africa", "Sub-Saharan Africa",
@@ -15,8 +16,8 @@ REGIONS = (
 
 @cache
 def _table() -> pd.DataFrame:
-    # Namibia's alpha-2 code is "NA": never let pandas read it as missing.
-    return pd.read_csv(paths.TERRITORIES, keep_default_na=False).set_index("iso3").sort_index()
+    table = read_table(paths.TERRITORIES, ["iso3", "iso2", "m49", "name", "region"], numbers={"m49": int})
+    return table.set_index("iso3").sort_index()
 
 
 def territories() -> pd.DataFrame:

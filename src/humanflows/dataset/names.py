@@ -41,7 +41,7 @@ class Territory(NamedTuple):
 @cache
 def listed() -> dict[str, Territory]:
     """The territories of data/territories.csv by alpha-3 code, without pandas: a command line must answer at once."""
-    with open(paths.TERRITORIES, encoding="utf-8", newline="") as handle:
+    with open(paths.TERRITORIES, encoding="utf-8-sig", newline="") as handle:
         rows = [Territory(**row) for row in csv.DictReader(handle)]
     return {row.iso3: row for row in rows}
 
