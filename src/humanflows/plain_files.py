@@ -1,8 +1,8 @@
 """Small files that people write by hand, read as plain data: tables in CSV, settings in YAML.
 
-Whatever such a file holds, it is read as what it says or refused with an error that names it: a spreadsheet's byte order
-mark is no part of a name, a row that is too long loses nothing in silence, and a YAML file of a few lines cannot stand
-for gigabytes (aliases are refused; nothing here needs them).
+Whatever such a file holds, it is read as what it says or refused with an error that names it: a spreadsheet's byte
+order mark is no part of a name, a row that is too long loses nothing in silence, and a YAML file of a few lines cannot
+stand for gigabytes (aliases are refused; nothing here needs them).
 """
 import csv
 import math
@@ -39,7 +39,7 @@ def read_table(file: Path, columns: Sequence[str], *, numbers: Mapping[str, type
         When it is no UTF-8, is empty, lacks a column or has one twice, has a row of another length, or something else
         than a finite number where one is due.
     """
-    import pandas as pd     # what reads settings alone need not wait for it
+    import pandas as pd  # what reads settings alone need not wait for it
 
     file, numbers = Path(file), numbers or {}
     try:
