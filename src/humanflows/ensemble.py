@@ -174,7 +174,7 @@ def _fit_together(panels, splits, configs, checkpoints: list[Path]) -> list[trai
 
 def has_weights(target: Path, inputs: dict) -> bool:
     """Whether a member's folder holds whole weights that were made of these inputs (``inputs_of``)."""
-    return artifacts.is_fresh(target / WEIGHTS, inputs) and _is_whole(target, HISTORY)
+    return artifacts.is_fresh(target / WEIGHTS, inputs, [target / HISTORY])
 
 
 def store_member(member: training.Member, panel: xr.Dataset, config: Config, target: Path, *,
@@ -193,7 +193,7 @@ def store_member(member: training.Member, panel: xr.Dataset, config: Config, tar
     training.save_member(replace(member, seconds=float("nan")), weights, config)
     artifacts.write_manifest(weights, inputs=inputs_of(panel, make_splits(panel, config.split), config),
                              seconds=round(member.seconds, 1), epochs=len(member.history),
-                             files={HISTORY: artifacts.sha256(target / HISTORY)}, stacked_with=stacked_with,
+                             beside=[target / HISTORY], stacked_with=stacked_with,
                              **_about(config))
     return weights
 
@@ -210,12 +210,6 @@ def inputs_of(panel: xr.Dataset, splits: xr.Dataset, config: Config) -> dict:
     code = (*_DRAWN_CODE, _HIDDEN_CODE) if config.ensemble.design == "crossed" else _DRAWN_CODE
     return {"panel": training.content_digest(panel), "splits": training.content_digest(splits), "draws": draws,
             "settings": settings_of(config), "code": artifacts.code_digest(*code)}
-
-
-def _is_whole(target: Path, name: str) -> bool:
-    """Whether a file without a manifest of its own is the one that the weights' manifest names."""
-    made, file = artifacts.read_manifest(target / WEIGHTS) or {}, target / name
-    return file.is_file() and made.get("files", {}).get(name) == artifacts.sha256(file)
 
 
 def make_member(job: Job, panel: bytes | None = None) -> dict:
@@ -328,7 +322,7 @@ def run_ensemble(profile: str, *, design: str | None = None, members: int | None
     """
     config = ensemble_config(profile, design=design, members=members, settings=settings)
     chosen = list_members(config, only)
-    panel = artifacts.require(pipeline.panel_path(config), f"humanflows harmonise --profile {profile}").resolve()
+    panel = artifacts.require_whole(pipeline.panel_path(config), f"humanflows harmonise --profile {profile}").resolve()
     sha, code = artifacts.sha256(panel), artifacts.code_digest(*_CODE)
     jobs = [Job(k, member_config(config, k), panel, sha,
                 member_folder(profile, k, config.ensemble.design).resolve(), threads, code) for k in chosen]
