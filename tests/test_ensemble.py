@@ -17,7 +17,7 @@ from humanflows import artifacts, cli, ensemble, paths, pipeline
 from humanflows import cluster as cluster_module
 from humanflows.config import EnsembleConfig
 from humanflows.ensemble import member_config
-from humanflows.errors import ArtifactError, ConfigError
+from humanflows.errors import ArtifactError, ConfigError, DivergenceError
 from humanflows.model import stacked
 from humanflows.model import train as training
 from humanflows.model.recursion import FlowModel
@@ -443,3 +443,19 @@ def test_the_command_runs_what_it_is_told(build, monkeypatch):
     assert "workers of tcp://x:1" in done.output
     refused = CliRunner().invoke(cli.app, ["ensemble", "--only", "a"])
     assert refused.exit_code == 1 and "no numbers" in refused.output
+
+
+def test_of_a_stack_the_members_that_did_not_diverge_are_kept(panel, config, tmp_path, monkeypatch):
+    fit = stacked.fit_members
+
+    def one_fails(*given, **more):
+        members = fit(*given, **more)
+        members[0].failed = DivergenceError("training", "it diverged", "use lower rates")
+        return members
+
+    monkeypatch.setattr(stacked, "fit_members", one_fails)
+    targets = [tmp_path / k for k in "ab"]
+    with pytest.raises(DivergenceError):
+        ensemble.keep_members(panel, [member_config(config, k) for k in (1, 2)], targets)
+    assert not (targets[0] / ensemble.WEIGHTS).exists()
+    assert all((targets[1] / name).is_file() for name in ensemble.FILES)

@@ -146,18 +146,29 @@ def keep_members(panel: xr.Dataset, configs: Sequence[Config], targets: Sequence
     Returns
     -------
     list of bool: whether anything of each member was made.
+
+    Raises
+    ------
+    DivergenceError
+        When a training diverged; the other members are kept all the same.
     """
     splits = [make_splits(panel, c.split) for c in configs]
     due = [k for k, (c, s, t) in enumerate(zip(configs, splits, targets))
            if not has_weights(t, inputs_of(panel, s, c))]
+    failed = {}
     if len(due) > 1:
         checkpoints = [targets[k] / CHECKPOINT for k in due]
         drawn = [member_panel(panel, configs[k]) for k in due]
         for k, member in zip(due, _fit_together(drawn, [splits[k] for k in due], [configs[k] for k in due],
                                                 checkpoints)):
+            if member.failed is not None:
+                failed[k] = member.failed
+                continue
             store_member(member, panel, configs[k], targets[k], stacked_with=len(due))
             (targets[k] / CHECKPOINT).unlink(missing_ok=True)
-    made = [keep_member(panel, c, t) for c, t in zip(configs, targets)]
+    made = [keep_member(panel, c, t) for k, (c, t) in enumerate(zip(configs, targets)) if k not in failed]
+    for error in failed.values():      # when the others are there
+        raise error
     return [m or k in due for k, m in enumerate(made)]
 
 
