@@ -34,7 +34,7 @@ from dask import delayed
 from tqdm import tqdm
 
 from . import artifacts, paths, pipeline
-from .cluster import open_client
+from .cluster import open_client, split_address
 from .config import Config, EnsembleConfig
 from .errors import ArtifactError, ConfigError
 from .kept import configure, fit_or_go_on, settings_of
@@ -331,6 +331,8 @@ def run_ensemble(profile: str, *, design: str | None = None, members: int | None
     ConfigError
         When no scheduler answers, or it has no workers.
     """
+    if cluster is not None:
+        split_address(cluster)     # before anything is read
     config = ensemble_config(profile, design=design, members=members, settings=settings)
     chosen = list_members(config, only)
     panel = artifacts.require_whole(pipeline.panel_path(config), f"humanflows harmonise --profile {profile}").resolve()
