@@ -74,6 +74,39 @@ class TwinPeopleConfig(_Sliders):
 
 
 @dataclass(frozen=True)
+class TwinVitalConfig(_Sliders):
+    """Births, deaths and lives in the twin, see ``twin/economy.py``.
+
+    Development runs from 0 in the poorest territory (500 US$ a person) to 1 in a rich one (60,000 US$), 1.2 at most.
+    Births fall and lives lengthen with it; deaths follow lives, about the rate at a life expectancy of 75 years.
+    """
+
+    birth_rate: float = _slider(0.038, 0.0, 0.1, "births per resident a year", "birth rate of the poorest territory")
+    birth_decline: float = _slider(0.028, 0.0, 0.1, "births per resident a year", "its fall from there to a rich one")
+    birth_spread: float = _slider(0.0015, 0.0, 0.05, "births per resident a year", "sd of birth rates at equal income")
+    birth_least: float = _slider(0.007, 0.0, 0.1, "births per resident a year", "lowest birth rate")
+    birth_most: float = _slider(0.05, 0.0, 0.2, "births per resident a year", "highest birth rate")
+    death_rate: float = _slider(0.0085, 0.0, 0.1, "deaths per resident a year", "death rate at a life of 75 years")
+    death_by_life: float = _slider(0.0002, 0.0, 0.01, "per year of life", "rise of the death rate with shorter lives")
+    death_spread: float = _slider(0.0015, 0.0, 0.05, "deaths per resident a year", "sd of death rates at equal lives")
+    death_least: float = _slider(0.003, 0.0, 0.1, "deaths per resident a year", "lowest death rate")
+    death_most: float = _slider(0.03, 0.0, 0.2, "deaths per resident a year", "highest death rate, but for war")
+    life_expectancy: float = _slider(58.0, 35.0, 88.0, "years", "life expectancy of the poorest territory")
+    life_gain: float = _slider(24.0, 0.0, 50.0, "years", "gain of life expectancy to a rich territory")
+    life_spread: float = _slider(1.5, 0.0, 10.0, "years", "sd of life expectancies at equal income")
+    life_lost_war: float = _slider(8.0, 0.0, 50.0, "years", "life expectancy lost at the height of a war")
+    life_lost_pandemic: float = _slider(1.5, 0.0, 50.0, "years", "life expectancy lost in the year of the pandemic")
+
+    def __post_init__(self):
+        super().__post_init__()
+        for what in ("birth", "death"):
+            least, most = getattr(self, f"{what}_least"), getattr(self, f"{what}_most")
+            if least > most:
+                raise ConfigError("TwinVitalConfig", f"the lowest {what} rate {least!r} is above the highest, {most!r}",
+                                  f"choose at most {most}", key=f"{what}_least")
+
+
+@dataclass(frozen=True)
 class TwinEventsConfig(_Sliders):
     """What happens to the twin world, and when. An event outside the simulated years does not happen."""
 
@@ -144,6 +177,7 @@ class TwinConfig(_Sliders):
     reporters: int = _slider(13, 0, 60, "offices", "number of territories that publish flows")
     seed: int = _slider(42, 0, 2**31, "1", "seed of the simulation; independent of the seed of training")
     people: TwinPeopleConfig = field(default_factory=TwinPeopleConfig)
+    vital: TwinVitalConfig = field(default_factory=TwinVitalConfig)
     events: TwinEventsConfig = field(default_factory=TwinEventsConfig)
     errors: TwinErrorsConfig = field(default_factory=TwinErrorsConfig)
 
