@@ -305,7 +305,7 @@ def test_the_command_runs_what_is_asked_and_ends_with_a_table(ran, folder):
 
 
 @pytest.mark.parametrize(("words", "said"), [(("--only", "dreams"), "no ablation is called 'dreams'"),
-                                             (("--seeds", "one"), "'one' are no seeds")])
+                                             (("--seeds", "one"), "'one' are no whole numbers")])
 def test_the_command_refuses_what_it_does_not_know(folder, words, said):
     result = command(*words)
     assert result.exit_code == 1 and said in " ".join(result.output.split())

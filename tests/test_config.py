@@ -169,3 +169,20 @@ def test_unknown_profile_and_impossible_years(load):
 def test_an_ensemble_that_cannot_be_is_refused(load, text, key):
     assert refuse(load, f"ensemble: {{{text}}}", f"ensemble.{key}").remedy
     assert load("ensemble: {members: 5, stocks: 0.0}").ensemble.members == 5
+
+
+@pytest.mark.parametrize(("text", "key"), [
+    ("seed: -1", "seed"), ("seed: 2147483648", "seed"), ("split: {seed: -1}", "split.seed"),
+    ("split: {validation_draw: -1}", "split.validation_draw"), ("model: {hidden: -3}", "model.hidden"),
+    ("model: {hidden: 100000000}", "model.hidden"), ("model: {width: 0}", "model.width"),
+    ("model: {embedding: -1}", "model.embedding"), ("train: {device: tpu}", "train.device"),
+    ("train: {device: ''}", "train.device"), ("train: {epochs: 1000000000000}", "train.epochs"),
+    ("ensemble: {members: 1000000000}", "ensemble.members")])
+def test_what_no_run_can_have_is_refused(load, text, key):
+    refuse(load, text, key)
+
+
+def test_devices_and_a_cell_without_memory_are_taken(load):
+    for device in ("auto", "cpu", "cuda", "cuda:1"):
+        assert load(f"train: {{device: '{device}'}}").train.device == device
+    assert load("model: {hidden: 0, embedding: 0}").model.hidden == 0      # an ablation asks for them

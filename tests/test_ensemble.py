@@ -2,6 +2,9 @@
 import json
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -17,7 +20,7 @@ from humanflows import artifacts, cli, ensemble, paths, pipeline
 from humanflows import cluster as cluster_module
 from humanflows.config import EnsembleConfig
 from humanflows.ensemble import member_config
-from humanflows.errors import ArtifactError, ConfigError
+from humanflows.errors import ArtifactError, ConfigError, DivergenceError
 from humanflows.model import stacked
 from humanflows.model import train as training
 from humanflows.model.recursion import FlowModel
@@ -326,12 +329,49 @@ def test_a_machine_that_stalls_gets_another_attempt(monkeypatch, late):
     assert len(started) == min(late + 1, cluster_module.ATTEMPTS)
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere://x", "tcp://127.0.0.1"])
-def test_no_scheduler_is_said(build, monkeypatch, address):
-    monkeypatch.setattr(cluster_module, "PATIENCE", 1)
-    with pytest.raises(ConfigError, match="no Dask scheduler") as caught:
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nowhere://x", "tcp://127.0.0.1", "nonsense", "", "a b:1",
+                                     "tcp://127.0.0.1:99999", "tcp://:8786", "inproc://x:1", "tcp://.:1",
+                                     "x" * 300 + ":1"])
+def test_no_scheduler_is_said_without_asking_dask(build, monkeypatch, address):
+    monkeypatch.setattr("distributed.Client", lambda *a, **k: pytest.fail("asked"))
+    with pytest.raises(ConfigError) as caught:
         ensemble.run_ensemble("twin", settings=SMALL, cluster=address)
-    assert "tcp://" in caught.value.remedy
+    assert "tcp://" in caught.value.remedy and caught.value.key == "cluster"
+
+
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n" * 10, None], ids=["mute", "http", "closes"])
+def test_a_server_that_is_no_scheduler_is_said(monkeypatch, says):
+    monkeypatch.setattr(cluster_module, "CONNECTING", 1)
+    monkeypatch.setattr("distributed.Client", lambda *a, **k: pytest.fail("asked"))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        kept = []
+
+        def answer():
+            while True:
+                try:
+                    kept.append(listening.accept()[0])
+                except OSError:
+                    return
+                if says is None:
+                    kept.pop().close()
+                else:
+                    kept[-1].sendall(says)
+
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"tcp://127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(ConfigError), cluster_module.open_client(address, 1):
+            pass
+        listening.shutdown(socket.SHUT_RDWR)
+    for connection in kept:
+        connection.close()
+
+
+def test_a_wrong_address_ends_the_command_at_once_in_one_line(build):
+    words = ["-c", "from humanflows.cli import app; app()", "ensemble", "--cluster", "nonsense"]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=100,
+                          env={**os.environ, "HUMANFLOWS_BUILD": str(build)})
+    line, = done.stderr.strip().splitlines()
+    assert done.returncode == 1 and "ConfigError" in line and "nonsense" in line
 
 
 # ---- stacked
@@ -442,7 +482,7 @@ def test_the_command_runs_what_it_is_told(build, monkeypatch):
                      "cluster": "tcp://x:1", "ship": True, "stack": 1, "settings": {"train": {"epochs": 2}}}
     assert "workers of tcp://x:1" in done.output
     refused = CliRunner().invoke(cli.app, ["ensemble", "--only", "a"])
-    assert refused.exit_code == 1 and "no numbers" in refused.output
+    assert refused.exit_code == 1 and "[only]" in refused.output
 
 
 @pytest.mark.parametrize("name", ["../../../../PWN_ship.txt", "/tmp/PWN_ship.txt", "", ".", "checkpoint.safetensors",
@@ -468,3 +508,19 @@ def test_one_bad_worker_does_not_stop_the_other_members(build, config, monkeypat
         ensemble._run(client, [[j] for j in jobs], None)
     assert caught.value.file == "here" and "member 1 failed" in capsys.readouterr().out
     assert [f.name for f in (build / "taken").rglob("*") if f.is_file()] == [ensemble.HISTORY]
+
+
+def test_of_a_stack_the_members_that_did_not_diverge_are_kept(panel, config, tmp_path, monkeypatch):
+    fit = stacked.fit_members
+
+    def one_fails(*given, **more):
+        members = fit(*given, **more)
+        members[0].failed = DivergenceError("training", "it diverged", "use lower rates")
+        return members
+
+    monkeypatch.setattr(stacked, "fit_members", one_fails)
+    targets = [tmp_path / k for k in "ab"]
+    with pytest.raises(DivergenceError):
+        ensemble.keep_members(panel, [member_config(config, k) for k in (1, 2)], targets)
+    assert not (targets[0] / ensemble.WEIGHTS).exists()
+    assert all((targets[1] / name).is_file() for name in ensemble.FILES)

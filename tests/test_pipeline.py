@@ -139,8 +139,8 @@ def stale(config, monkeypatch):
     """Which steps would be made anew under another configuration, given the artifacts of the chain."""
 
     def ask(changed) -> set[str]:
-        def made(target, inputs, make, config, made_by, refresh):
-            if refresh or not artifacts.is_fresh(target, inputs):
+        def made(target, inputs, make, config, made_by, refresh, beside=()):
+            if refresh or not artifacts.is_fresh(target, inputs, beside):
                 raise Made
             return target
 
@@ -246,6 +246,109 @@ def test_an_interrupted_training_is_taken_up_again(copy, config, monkeypatch):
     assert len(calls) == 4
     assert artifacts.read_manifest(member)["epochs"] == 3
     assert not member.with_suffix(".checkpoint.safetensors").exists()
+
+
+class Killed(BaseException):
+    """As SIGKILL: nothing of ours runs any more."""
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_killed_before_its_manifest_leaves_nothing_that_counts_as_fresh(copy, config, stale, monkeypatch, step):
+    good = {f.name: artifacts.sha256(f) for f in copy.iterdir() if not f.name.endswith(".manifest.json")}
+    other = {"harmonise": replace(config, split=replace(config.split, held_out_fold=0)),
+             "train": replace(config, loss=replace(config.loss, stock=2.0))}.get(step, config)
+    write = artifacts.write_text
+
+    def killed(target, *rest, **more):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        if other is config:     # what is written differs, as it would by other code
+            patch.setattr(artifacts, "write_text", lambda target, text: write(target, text + "\n"))
+        patch.setattr(artifacts, "write_manifest", killed)
+        with pytest.raises(Killed):
+            getattr(pipeline, step)(other, refresh=True)
+    if step == "harmonise":
+        with pytest.raises(ArtifactError, match="harmonise"):
+            pipeline.open_splits(config)
+    assert step in stale(config)
+    monkeypatch.undo()
+    monkeypatch.setattr(paths, "ARTIFACTS", copy.parent)
+    getattr(pipeline, step)(config)
+    for file in artifacts.read_manifest(STEPS[step](config))["beside"].keys() | {STEPS[step](config).name}:
+        if not file.endswith(".safetensors"):      # which say how long it took
+            assert artifacts.sha256(copy / file) == good[file]
+
+
+def test_every_file_of_a_step_is_in_its_manifest(chain, config):
+    listed = set()
+    for path in STEPS.values():
+        manifest = artifacts.read_manifest(path(config))
+        listed |= {manifest["artifact"], *manifest["beside"]}
+        assert all(artifacts.sha256(chain / name) == known for name, known in manifest["beside"].items())
+    assert listed == {f.name for f in chain.iterdir() if not f.name.endswith(".manifest.json")}
+
+
+@pytest.mark.parametrize("harm", [lambda f: f.write_bytes(b""), lambda f: f.unlink(),
+                                  lambda f: f.write_bytes(f.read_bytes()[:-1] + b"x")],
+                         ids=["emptied", "gone", "altered"])
+def test_a_step_is_stale_when_any_of_its_files_is_not_the_one_it_wrote(copy, config, harm, stale):
+    found = {}
+    for step, path in STEPS.items():
+        for name in artifacts.read_manifest(path(config))["beside"]:
+            good = (copy / name).read_bytes()
+            harm(copy / name)
+            if step == "harmonise" and not (copy / name).exists():      # without splits the steps after it cannot ask
+                with pytest.raises(ArtifactError):
+                    pipeline.open_splits(config)
+            else:
+                found[name] = step in stale(config)
+                assert name == "splits.nc" or stale(config) == {step}
+            artifacts.write_bytes(copy / name, good)
+    assert len(found) > 8 and all(found.values())
+    assert stale(config) == set()
+
+
+def test_a_manifest_without_the_other_files_of_its_step_is_of_older_code(copy, config, stale):
+    for path in STEPS.values():
+        file = artifacts.manifest_path(path(config))
+        artifacts.write_text(file, json.dumps({**json.loads(file.read_text()), "beside": {}}))
+    assert stale(config) == set(STEPS)
+
+
+def test_scores_of_nothing_are_an_error(copy, config):
+    everything = replace(config, split=replace(config.split, held_out_fold=0))
+    for step in ("harmonise", "train", "estimate"):
+        getattr(pipeline, step)(everything)
+    before = state(copy)
+    with pytest.raises(ArtifactError, match="nothing to score"):
+        pipeline.validate(everything)
+    assert state(copy) == before
+
+
+@pytest.mark.parametrize("table", [*TABLES, *SHOCKS, "witnesses", "five_year_scores"])
+def test_a_table_that_was_emptied_is_not_read(copy, config, table):
+    artifacts.write_text(copy / f"{table}.csv", "")
+    with pytest.raises(ArtifactError):
+        pipeline.read_scores(config, table)
+
+
+@pytest.mark.parametrize(("harm", "manifest"), [
+    (lambda c: c[:len(c) // 2], True), (lambda c: c[:len(c) // 2], False), (lambda c: b"", True),
+    (lambda c: b"", False),
+    (lambda c: b"no netCDF" * 100, False), (lambda c: c[:len(c) // 2] + bytes(2000) + c[len(c) // 2 + 2000:], True)])
+@pytest.mark.parametrize("name", ["panel", "splits"])
+def test_a_damaged_panel_names_the_step_and_is_made_again(copy, config, harm, manifest, name):
+    file = getattr(pipeline, f"{name}_path")(config)
+    good = file.read_bytes()
+    file.write_bytes(harm(good))
+    if not manifest:
+        artifacts.manifest_path(pipeline.panel_path(config)).unlink()
+    with pytest.raises(ArtifactError) as caught:
+        getattr(pipeline, f"open_{name}")(config)
+    assert caught.value.file == str(file) and "harmonise" in caught.value.remedy
+    pipeline.harmonise(config)
+    assert file.read_bytes() == good
 
 
 # ---- what is missing -----------------------------------------------------------------------------------------------

@@ -162,10 +162,14 @@ def manifest_path(target: Path) -> Path:
 
 
 def write_manifest(target: Path, *, made_by: str, inputs: dict, device: str = "cpu", seconds: float | None = None,
-                   profile: str = "", seed: int | None = None, **more) -> Path:
-    """Say beside an artifact what made it: inputs (digests), versions, device, time, and its own sha256."""
+                   profile: str = "", seed: int | None = None, beside: Iterable[Path] = (), **more) -> Path:
+    """Say beside an artifact what made it: inputs (digests), versions, device, time, and its own sha256.
+
+    ``beside`` are other files of the same folder that the step wrote with it: their digests are listed, too.
+    """
     text = json.dumps({
         "artifact": Path(target).name, "sha256": sha256(target), "made_by": made_by, "profile": profile, "seed": seed,
+        "beside": {Path(file).name: sha256(file) for file in beside},
         "inputs": inputs, "inputs_digest": digest(inputs), "device": device, "seconds": seconds,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}}, **more,
@@ -179,12 +183,19 @@ def read_manifest(target: Path) -> dict | None:
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
-def is_fresh(target: Path, inputs: dict) -> bool:
-    """True when the artifact is the one that its manifest describes and was made from exactly these inputs."""
+def is_fresh(target: Path, inputs: dict, beside: Iterable[Path] = ()) -> bool:
+    """True when the artifact is the one that its manifest describes and was made from exactly these inputs.
+
+    So must be all files that the manifest lists beside it; those given must be among them.
+    """
     manifest = read_manifest(target)
-    return (bool(manifest) and Path(target).is_file() and manifest["inputs_digest"] == digest(inputs)
-            # a run cut off between an artifact and its manifest leaves a new file beside an old manifest
-            and manifest["sha256"] == sha256(target))
+    if not manifest or manifest["inputs_digest"] != digest(inputs):
+        return False
+    # A run cut off between its files and their manifest leaves new files beside an old manifest.
+    listed = {Path(target).name: manifest["sha256"], **manifest.get("beside", {})}
+    return {Path(file).name for file in beside} <= set(listed) and all(
+        file.is_file() and sha256(file) == known
+        for file, known in ((Path(target).with_name(name), known) for name, known in listed.items()))
 
 
 def require(target: Path, made_by: str) -> Path:
@@ -198,6 +209,29 @@ def require(target: Path, made_by: str) -> Path:
     if not Path(target).is_file():
         raise ArtifactError(target, "artifact is missing", f"run {made_by} first")
     return Path(target)
+
+
+def require_whole(file: Path, made_by: str, of: Path | None = None) -> Path:
+    """The path of a file that is the one its manifest describes, if it has one.
+
+    Parameters
+    ----------
+    file : the artifact.
+    made_by : the step that makes it.
+    of : the artifact whose manifest lists the file, where it has none of its own.
+
+    Raises
+    ------
+    ArtifactError
+        When the file is missing, damaged, or of another run than its manifest.
+    """
+    require(file, made_by)
+    manifest = read_manifest(of or file) or {}
+    known = manifest.get("beside", {}).get(Path(file).name) if of else manifest.get("sha256")
+    if known not in (None, sha256(file)):
+        raise ArtifactError(file, "the file is not the one that its manifest describes: it is damaged, or the run that "
+                            "wrote it was cut off", f"run {made_by} again")
+    return Path(file)
 
 
 def manifests(folder: Path | None = None) -> Iterable[dict]:

@@ -1,4 +1,5 @@
 """The command ``humanflows``: each step of the chain says what it does, on which device, and how long it took."""
+import re
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -7,13 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import yaml
 
 from .cli_dataset import app as dataset_app
 from .cli_sources import app as sources_app
 from .config import Config, load_config
 from .console import App, say_error
 from .errors import ConfigError, InputError
+from .plain_files import parse_yaml
 
 app = App(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help=__doc__)
 app.add_typer(dataset_app)     # flow, top, net, total, stock, by-birthplace, package
@@ -32,7 +33,7 @@ def parse_settings(settings: list[str] | None) -> dict:
     Raises
     ------
     ConfigError
-        For a setting without ``=``; unknown keys are refused by ``load_config``.
+        For a setting without ``=``, or whose value is no YAML; unknown keys are refused by ``load_config``.
     """
     overrides: dict = {}
     for setting in settings or []:
@@ -46,8 +47,24 @@ def parse_settings(settings: list[str] | None) -> dict:
             inner = inner.setdefault(group, {})
             if not isinstance(inner, dict):
                 raise ConfigError("--set", f"{group!r} is both a value and a group", "set it once", key=setting)
-        inner[last] = yaml.safe_load(value)
+        inner[last] = parse_yaml(value, "--set", "write it as key=value, e.g. train.epochs=50")
+    if named := sorted({"profile", "file"} & set(overrides)):
+        raise ConfigError("--set", f"{named[0]!r} is no setting", "use --profile to choose a configuration",
+                          key=named[0])
     return overrides
+
+
+def parse_numbers(text: str, option: str) -> list[int]:
+    """Turn ``"3,4"`` into ``[3, 4]``.
+
+    Raises
+    ------
+    ConfigError
+        For anything but whole numbers with commas between them.
+    """
+    if not re.fullmatch(r"\s*[0-9]{1,9}\s*(,\s*[0-9]{1,9}\s*)*", text):
+        raise ConfigError(f"--{option}", f"{text!r} are no whole numbers", "write them as in 3,4", key=option)
+    return [int(k) for k in text.split(",")]
 
 
 @contextmanager
@@ -206,9 +223,7 @@ def ablate(
         from . import pipeline
         from .results.ablation import short_table
 
-        if not all(s.strip().isdigit() for s in seeds.split(",")):
-            raise ConfigError("--seeds", f"{seeds!r} are no seeds", "write them as in 1,2", key="seeds")
-        given = {"epochs": epochs, "settings": parse_settings(settings), "seeds": [int(s) for s in seeds.split(",")]}
+        given = {"epochs": epochs, "settings": parse_settings(settings), "seeds": parse_numbers(seeds, "seeds")}
         every = runs.list_ablations(pipeline.open_panel(load_config(profile, **given["settings"])))
         runs.run_ablations(runs.choose(every, only), profile, workers=workers, **given)
         typer.echo(pd.DataFrame(short_table(runs.collect(profile, **given))).to_string(index=False))
@@ -240,9 +255,7 @@ def ensemble(
     with _step(f"ensemble ({profile})", f"workers of {cluster}" if cluster else _device_of(profile)):
         from . import ensemble as runs
 
-        if only and not all(k.strip().isdigit() for k in only.split(",")):
-            raise ConfigError("--only", f"{only!r} are no numbers of members", "write them as in 3,4", key="only")
-        chosen = [int(k) for k in only.split(",")] if only else None
+        chosen = parse_numbers(only, "only") if only else None
         if released:
             from .members import restore_members
 

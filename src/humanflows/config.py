@@ -1,19 +1,20 @@
 """Configuration: frozen dataclasses read from config/<profile>.yaml; an unknown key is an error."""
 import dataclasses
 import math
+import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import get_type_hints
 
-import yaml
-
 from . import paths
 from .errors import ConfigError
+from .plain_files import read_yaml
 
 PROFILES = ("twin", "world")
 PRECISIONS = ("float32", "bfloat16")
 LIKELIHOODS = ("squared_log", "student", "negative_binomial")   # of reports, see model/witnesses.py
+MOST_SEEDS = 2**31     # what every generator of random numbers takes
 
 
 def _slider(default, low, high, unit: str, meaning: str):
@@ -70,6 +71,39 @@ class TwinPeopleConfig(_Sliders):
     settling: float = _slider(0.1, 0.0, 1.0, "per year", "share of temporary migrants who settle")
     onward: float = _slider(0.012, 0.0, 1.0, "per year", "rate at which migrants move on to a third place")
     migrant_mortality: float = _slider(0.75, 0.0, 1.5, "ratio", "mortality of migrants over that of natives")
+
+
+@dataclass(frozen=True)
+class TwinVitalConfig(_Sliders):
+    """Births, deaths and lives in the twin, see ``twin/economy.py``.
+
+    Development runs from 0 in the poorest territory (500 US$ a person) to 1 in a rich one (60,000 US$), 1.2 at most.
+    Births fall and lives lengthen with it; deaths follow lives, about the rate at a life expectancy of 75 years.
+    """
+
+    birth_rate: float = _slider(0.038, 0.0, 0.1, "births per resident a year", "birth rate of the poorest territory")
+    birth_decline: float = _slider(0.028, 0.0, 0.1, "births per resident a year", "its fall from there to a rich one")
+    birth_spread: float = _slider(0.0015, 0.0, 0.05, "births per resident a year", "sd of birth rates at equal income")
+    birth_least: float = _slider(0.007, 0.0, 0.1, "births per resident a year", "lowest birth rate")
+    birth_most: float = _slider(0.05, 0.0, 0.2, "births per resident a year", "highest birth rate")
+    death_rate: float = _slider(0.0085, 0.0, 0.1, "deaths per resident a year", "death rate at a life of 75 years")
+    death_by_life: float = _slider(0.0002, 0.0, 0.01, "per year of life", "rise of the death rate with shorter lives")
+    death_spread: float = _slider(0.0015, 0.0, 0.05, "deaths per resident a year", "sd of death rates at equal lives")
+    death_least: float = _slider(0.003, 0.0, 0.1, "deaths per resident a year", "lowest death rate")
+    death_most: float = _slider(0.03, 0.0, 0.2, "deaths per resident a year", "highest death rate, but for war")
+    life_expectancy: float = _slider(58.0, 35.0, 88.0, "years", "life expectancy of the poorest territory")
+    life_gain: float = _slider(24.0, 0.0, 50.0, "years", "gain of life expectancy to a rich territory")
+    life_spread: float = _slider(1.5, 0.0, 10.0, "years", "sd of life expectancies at equal income")
+    life_lost_war: float = _slider(8.0, 0.0, 50.0, "years", "life expectancy lost at the height of a war")
+    life_lost_pandemic: float = _slider(1.5, 0.0, 50.0, "years", "life expectancy lost in the year of the pandemic")
+
+    def __post_init__(self):
+        super().__post_init__()
+        for what in ("birth", "death"):
+            least, most = getattr(self, f"{what}_least"), getattr(self, f"{what}_most")
+            if least > most:
+                raise ConfigError("TwinVitalConfig", f"the lowest {what} rate {least!r} is above the highest, {most!r}",
+                                  f"choose at most {most}", key=f"{what}_least")
 
 
 @dataclass(frozen=True)
@@ -143,6 +177,7 @@ class TwinConfig(_Sliders):
     reporters: int = _slider(13, 0, 60, "offices", "number of territories that publish flows")
     seed: int = _slider(42, 0, 2**31, "1", "seed of the simulation; independent of the seed of training")
     people: TwinPeopleConfig = field(default_factory=TwinPeopleConfig)
+    vital: TwinVitalConfig = field(default_factory=TwinVitalConfig)
     events: TwinEventsConfig = field(default_factory=TwinEventsConfig)
     errors: TwinErrorsConfig = field(default_factory=TwinErrorsConfig)
 
@@ -163,15 +198,28 @@ class SplitConfig:
     validation_draw: int = 0     # which corridors these are; folds stay as they are
     seed: int = 20260101
 
+    def __post_init__(self):
+        """Raise ConfigError for a seed that is none; folds and shares are checked where corridors are dealt."""
+        _check(self, *_SEEDS, ("seed", "validation_draw"))
+
 
 @dataclass(frozen=True)
 class ModelConfig:
     """Sizes of the recurrent cell, and what it does not read."""
 
-    hidden: int = 16
-    width: int = 64
-    embedding: int = 8
+    hidden: int = 16             # of its memory; 0: it has none, and reads every year by itself
+    width: int = 64              # of its layers
+    embedding: int = 8           # of what it learns of each territory; 0: nothing
     without: str = ""            # families of features left out, comma separated; see FAMILIES of panel/features.py
+
+    def __post_init__(self):
+        """Raise ConfigError for a size that no cell can have."""
+        _check(self, lambda v: 0 <= v <= 4096, "outside 0 to 4096", "16 and 8 are the defaults",
+               ("hidden", "embedding"))
+        _check(self, lambda v: 1 <= v <= 4096, "outside 1 to 4096", "64 is the default", ("width",))
+
+
+_SEEDS = (lambda v: 0 <= v < MOST_SEEDS, f"outside 0 to {MOST_SEEDS - 1}", "use a whole number such as 1")
 
 
 def _check(config, fits, problem: str, remedy: str, keys=None) -> None:
@@ -214,6 +262,9 @@ class LossConfig:
                {f.name for f in dataclasses.fields(self)} - {"likelihood", "reconstruction_bias"})
 
 
+MOST_STEPS, MOST_MEMBERS = 10**6, 1000
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """Optimisation of one member."""
@@ -231,7 +282,7 @@ class TrainConfig:
     validate_every: int = 5
     compile: bool = True         # torch.compile of one year's step
     precision: str = "float32"   # or "bfloat16" (autocast)
-    device: str = "auto"
+    device: str = "auto"         # or "cpu", "cuda", "cuda:1"; auto takes a GPU where there is one
 
     def __post_init__(self):
         """Raise ConfigError for a number of steps, epochs or reports, or a rate, that no training can have."""
@@ -243,6 +294,10 @@ class TrainConfig:
                ("cell_rate", "learning_rate", "clip"))
         _check(self, lambda v: v in PRECISIONS, "which is no precision", f"use one of {', '.join(PRECISIONS)}",
                ("precision",))
+        _check(self, lambda v: v <= MOST_STEPS, f"above {MOST_STEPS}", "thousands are enough",
+               ("year_steps", "history_steps", "epochs"))
+        _check(self, lambda v: re.fullmatch(r"auto|cpu|cuda(:\d{1,2})?", v), "which is no device",
+               "use auto, cpu, cuda, or cuda:1 for the second GPU", ("device",))
 
 
 DESIGNS = ("whole", "crossed", "blind")   # what the members of an ensemble do not see, see panel/designs.py
@@ -266,7 +321,7 @@ class EnsembleConfig:
     def __post_init__(self):
         """Raise ConfigError for no members, or a draw that is negative or beyond reason."""
         numbers = {"members", "crossed_members", "blind_members"}
-        _check(self, lambda v: v >= 1, "below 1", "use 1 or more; 20 for intervals", numbers)
+        _check(self, lambda v: 1 <= v <= MOST_MEMBERS, f"outside 1 to {MOST_MEMBERS}", "use 20 for intervals", numbers)
         _check(self, lambda v: 0 <= v <= 5, "outside 0 to 5", "there are five groups of offices", ("without_group",))
         _check(self, lambda v: v in DESIGNS, "no design", f"choose from {', '.join(DESIGNS)}", ("design",))
         draws = {f.name for f in dataclasses.fields(self)} - numbers - {"design", "without_group"}
@@ -287,6 +342,10 @@ class Config:
     loss: LossConfig = field(default_factory=LossConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     ensemble: EnsembleConfig = field(default_factory=EnsembleConfig)
+
+    def __post_init__(self):
+        """Raise ConfigError for a seed that is none."""
+        _check(self, *_SEEDS, ("seed",))
 
     @property
     def years(self) -> tuple[int, ...]:
@@ -314,10 +373,7 @@ def load_config(profile: str = "twin", *, file: Path | None = None, **overrides)
     file = file or paths.CONFIG / f"{profile}.yaml"
     if not Path(file).is_file():
         raise ConfigError(file, "configuration file is missing", f"use one of the profiles {', '.join(PROFILES)}")
-    try:
-        given = yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(file, f"not readable as YAML ({error})", "mend the file") from error
+    given = read_yaml(file) or {}
     if not isinstance(given, dict):
         raise ConfigError(file, f"expected a table of keys, found {given!r}", "write lines such as 'seed: 1'", "file")
     config = _build(Config, _merge({"profile": profile, **given}, overrides), file, "")

@@ -34,7 +34,7 @@ from dask import delayed
 from tqdm import tqdm
 
 from . import artifacts, paths, pipeline
-from .cluster import open_client
+from .cluster import open_client, split_address
 from .config import Config, EnsembleConfig
 from .errors import ArtifactError, ConfigError
 from .kept import configure, fit_or_go_on, settings_of
@@ -146,18 +146,29 @@ def keep_members(panel: xr.Dataset, configs: Sequence[Config], targets: Sequence
     Returns
     -------
     list of bool: whether anything of each member was made.
+
+    Raises
+    ------
+    DivergenceError
+        When a training diverged; the other members are kept all the same.
     """
     splits = [make_splits(panel, c.split) for c in configs]
     due = [k for k, (c, s, t) in enumerate(zip(configs, splits, targets))
            if not has_weights(t, inputs_of(panel, s, c))]
+    failed = {}
     if len(due) > 1:
         checkpoints = [targets[k] / CHECKPOINT for k in due]
         drawn = [member_panel(panel, configs[k]) for k in due]
         for k, member in zip(due, _fit_together(drawn, [splits[k] for k in due], [configs[k] for k in due],
                                                 checkpoints)):
+            if member.failed is not None:
+                failed[k] = member.failed
+                continue
             store_member(member, panel, configs[k], targets[k], stacked_with=len(due))
             (targets[k] / CHECKPOINT).unlink(missing_ok=True)
-    made = [keep_member(panel, c, t) for c, t in zip(configs, targets)]
+    made = [keep_member(panel, c, t) for k, (c, t) in enumerate(zip(configs, targets)) if k not in failed]
+    for error in failed.values():      # when the others are there
+        raise error
     return [m or k in due for k, m in enumerate(made)]
 
 
@@ -174,7 +185,7 @@ def _fit_together(panels, splits, configs, checkpoints: list[Path]) -> list[trai
 
 def has_weights(target: Path, inputs: dict) -> bool:
     """Whether a member's folder holds whole weights that were made of these inputs (``inputs_of``)."""
-    return artifacts.is_fresh(target / WEIGHTS, inputs) and _is_whole(target, HISTORY)
+    return artifacts.is_fresh(target / WEIGHTS, inputs, [target / HISTORY])
 
 
 def store_member(member: training.Member, panel: xr.Dataset, config: Config, target: Path, *,
@@ -193,7 +204,7 @@ def store_member(member: training.Member, panel: xr.Dataset, config: Config, tar
     training.save_member(replace(member, seconds=float("nan")), weights, config)
     artifacts.write_manifest(weights, inputs=inputs_of(panel, make_splits(panel, config.split), config),
                              seconds=round(member.seconds, 1), epochs=len(member.history),
-                             files={HISTORY: artifacts.sha256(target / HISTORY)}, stacked_with=stacked_with,
+                             beside=[target / HISTORY], stacked_with=stacked_with,
                              **_about(config))
     return weights
 
@@ -210,12 +221,6 @@ def inputs_of(panel: xr.Dataset, splits: xr.Dataset, config: Config) -> dict:
     code = (*_DRAWN_CODE, _HIDDEN_CODE) if config.ensemble.design == "crossed" else _DRAWN_CODE
     return {"panel": training.content_digest(panel), "splits": training.content_digest(splits), "draws": draws,
             "settings": settings_of(config), "code": artifacts.code_digest(*code)}
-
-
-def _is_whole(target: Path, name: str) -> bool:
-    """Whether a file without a manifest of its own is the one that the weights' manifest names."""
-    made, file = artifacts.read_manifest(target / WEIGHTS) or {}, target / name
-    return file.is_file() and made.get("files", {}).get(name) == artifacts.sha256(file)
 
 
 def make_member(job: Job, panel: bytes | None = None) -> dict:
@@ -350,9 +355,11 @@ def run_ensemble(profile: str, *, design: str | None = None, members: int | None
     ConfigError
         When no scheduler answers, or it has no workers.
     """
+    if cluster is not None:
+        split_address(cluster)     # before anything is read
     config = ensemble_config(profile, design=design, members=members, settings=settings)
     chosen = list_members(config, only)
-    panel = artifacts.require(pipeline.panel_path(config), f"humanflows harmonise --profile {profile}").resolve()
+    panel = artifacts.require_whole(pipeline.panel_path(config), f"humanflows harmonise --profile {profile}").resolve()
     sha, code = artifacts.sha256(panel), artifacts.code_digest(*_CODE)
     jobs = [Job(k, member_config(config, k), panel, sha,
                 member_folder(profile, k, config.ensemble.design).resolve(), threads, code) for k in chosen]

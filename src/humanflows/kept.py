@@ -76,7 +76,7 @@ def fit_or_go_on(shown: xr.Dataset, splits: xr.Dataset, config: Config, checkpoi
 
 def keep_tables(target: Path, tables: Iterable[str], inputs: dict, make: Callable[[], Mapping[str, pd.DataFrame]],
                 config: Config, made_by: str) -> Path:
-    """Tables of a folder, made unless they are fresh; the manifest lies beside the first, which is written last.
+    """Tables of a folder, made unless they are fresh; the manifest lies beside the first and lists all.
 
     Parameters
     ----------
@@ -89,16 +89,25 @@ def keep_tables(target: Path, tables: Iterable[str], inputs: dict, make: Callabl
     Returns
     -------
     Path of the first table.
+
+    Raises
+    ------
+    ArtifactError
+        When the first table has no rows.
     """
     names = list(tables)
-    first = target / f"{names[0]}.csv"
-    if artifacts.is_fresh(first, inputs) and all((target / f"{t}.csv").is_file() for t in names):
+    first, *beside = (target / f"{t}.csv" for t in names)
+    if artifacts.is_fresh(first, inputs, beside):
         return first
     started = time.perf_counter()
     made = make()
+    if not len(made[names[0]]):
+        raise ArtifactError(first, "there is nothing to score: no row would be in this table",
+                            "see whether what is scored has any reports", key=names[0])
     for name in reversed(names):
         artifacts.write_text(target / f"{name}.csv", made[name].to_csv(index=False, float_format="%.4g"))
     artifacts.write_manifest(first, made_by=made_by, inputs=inputs, profile=config.profile, seed=config.seed,
+                             beside=beside,
                              seconds=round(time.perf_counter() - started, 1))
     return first
 

@@ -127,7 +127,7 @@ def restore_members(profile: str, release: Path | None = None, *, members: int |
         seconds = 60 * said["ensemble"]["training_minutes"] / said["ensemble"]["members"]
         artifacts.write_manifest(
             target / ensemble.WEIGHTS, made_by=MADE_BY, inputs=inputs, seconds=round(seconds, 1), restored=True,
-            files={ensemble.HISTORY: artifacts.sha256(target / ensemble.HISTORY)}, profile=profile, seed=own.seed,
+            beside=[target / ensemble.HISTORY], profile=profile, seed=own.seed,
             trained_by_code=published["code"])
         restored.append(number)
     return restored

@@ -4,18 +4,21 @@ Nothing is made twice: an artifact whose inputs have not changed is kept.
 """
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 import xarray as xr
 
 from . import artifacts
 from .config import Config
+from .errors import ArtifactError
 from .model import train as training
 from .panel.harmonise import harmonise as harmonise_tables
 from .panel.splits import make_splits, training_observations
+from .results.errors import TABLES as ERROR_TABLES
 from .results.estimates import open_estimates, write_estimates
 from .results.protocol_tables import Collected
 from .results.release import Together
@@ -44,9 +47,9 @@ def estimates_path(config: Config) -> Path:
 
 
 def _made(target: Path, inputs: dict, make: Callable[[], dict | None], config: Config, made_by: str,
-          refresh: bool) -> Path:
-    """Make an artifact unless it is fresh; say what is done, on which device, for how long."""
-    if not refresh and artifacts.is_fresh(target, inputs):
+          refresh: bool, beside: Iterable[Path] = ()) -> Path:
+    """Make an artifact, and files beside it, unless all are fresh; say what is done, on which device, for how long."""
+    if not refresh and artifacts.is_fresh(target, inputs, beside):
         print(f"{made_by}: {target.name} is up to date", flush=True)
         return target
     device = training.choose_device(config.train.device).type if made_by in ("train", "estimate") else "cpu"
@@ -55,7 +58,7 @@ def _made(target: Path, inputs: dict, make: Callable[[], dict | None], config: C
     more = make() or {}
     seconds = round(time.perf_counter() - started, 2)
     artifacts.write_manifest(target, made_by=made_by, inputs=inputs, device=device, seconds=seconds,
-                             profile=config.profile, seed=config.seed, **more)
+                             profile=config.profile, seed=config.seed, beside=beside, **more)
     print(f"{made_by}: {target.name} made in {seconds:.1f} s on {device}", flush=True)
     return target
 
@@ -86,8 +89,6 @@ def add_reconstruction(tables: dict) -> dict:
 
     Others' published reconstructions stay beside ours, under their own source's name.
     """
-    import pandas as pd
-
     from .baselines.reconstruct import reconstruct
 
     own = reconstruct(tables, method="da_pb_closed")
@@ -124,19 +125,31 @@ def harmonise(config: Config, *, refresh: bool = False) -> Path:
         return {"territories": len(places), "observations": panel.sizes["observation"],
                 "witnesses": panel.sizes["witness"]}
 
-    if not splits_path(config).is_file():
-        refresh = True
-    return _made(target, inputs, make, config, "harmonise", refresh)
+    return _made(target, inputs, make, config, "harmonise", refresh, [splits_path(config)])
 
 
 def open_panel(config: Config) -> xr.Dataset:
-    """The harmonised panel, in memory."""
-    return xr.load_dataset(artifacts.require(panel_path(config), "harmonise"), engine="netcdf4")
+    """The harmonised panel, in memory.
+
+    Raises
+    ------
+    ArtifactError
+        When it is missing, damaged, or of a run that was cut off.
+    """
+    return _load(artifacts.require_whole(panel_path(config), "harmonise"), "harmonise")
+
+
+def _load(file: Path, made_by: str) -> xr.Dataset:
+    try:
+        return xr.load_dataset(file, engine="netcdf4")
+    except (OSError, RuntimeError, ValueError, KeyError) as error:    # what the libraries say of a damaged file
+        raise ArtifactError(file, f"not readable as NetCDF ({type(error).__name__}: {error})",
+                            f"run {made_by} again") from error
 
 
 def open_splits(config: Config) -> xr.Dataset:
-    """The splits of corridors, in memory."""
-    splits = xr.load_dataset(artifacts.require(splits_path(config), "harmonise"), engine="netcdf4")
+    """The splits of corridors, in memory; errors as of :func:`open_panel`."""
+    splits = _load(artifacts.require_whole(splits_path(config), "harmonise", of=panel_path(config)), "harmonise")
     return splits.assign({k: v.astype(bool) for k, v in splits.items() if k != "fold"})
 
 
@@ -163,7 +176,7 @@ def train(config: Config, *, refresh: bool = False, progress: bool = True) -> Pa
         return {"training_seconds": round(member.seconds, 1), "epochs": len(member.history),
                 "threads": torch.get_num_threads()}
 
-    return _made(target, _training_inputs(config), make, config, "train", refresh)
+    return _made(target, _training_inputs(config), make, config, "train", refresh, [history_path(config)])
 
 
 def history_path(config: Config) -> Path:
@@ -173,7 +186,7 @@ def history_path(config: Config) -> Path:
 
 def estimate(config: Config, *, refresh: bool = False) -> Path:
     """Weights to estimates: flows, stocks and net migration of every year; beside them ``witnesses.csv``."""
-    target, beside = estimates_path(config), config.folder / "witnesses.csv"
+    target, beside = estimates_path(config), table_path(config, "witnesses")
     inputs = {"member": artifacts.sha256(artifacts.require(member_path(config), "train")), **_training_inputs(config),
               "estimates": artifacts.code_digest("results/estimates.py", "results/witness_table.py",
                                                  "results/summaries.py")}
@@ -185,9 +198,8 @@ def estimate(config: Config, *, refresh: bool = False) -> Path:
         witnesses = _describe_witnesses(member, run, panel, splits)
         write_estimates(run.flow.numpy(), run.stock.numpy(), None, config.years, list(panel.origin.values), target)
         artifacts.write_text(beside, witnesses.to_csv(index=False, float_format="%.6g"))
-        return {"witnesses": artifacts.sha256(beside)}
 
-    return _made(target, inputs, make, config, "estimate", refresh or not beside.is_file())
+    return _made(target, inputs, make, config, "estimate", refresh, [beside])
 
 
 @torch.no_grad()
@@ -202,7 +214,7 @@ def _describe_witnesses(member: training.Member, run: training.Trajectory, panel
 
 def load_estimates(config: Config) -> xr.Dataset:
     """The estimates of a profile."""
-    return open_estimates(artifacts.require(estimates_path(config), "estimate"))
+    return open_estimates(artifacts.require_whole(estimates_path(config), "estimate"))
 
 
 def scores_path(config: Config) -> Path:
@@ -261,10 +273,30 @@ def validate(config: Config, *, refresh: bool = False) -> Path:
         tables["stock_scores"] = validation.validate_stocks(estimates.stock, panel)
         tables["world_totals"] = validation.world_totals(estimates.flow, whole)
         tables |= errors.make_tables(estimates.flow, panel, splits, named_shocks(config))
-        for name, table in tables.items():
-            artifacts.write_text(config.folder / f"{name}.csv", table.to_csv(index=False, float_format="%.6g"))
+        _write_tables(config, tables, "%.6g")
 
-    return _made(target, inputs, make, config, "validate", refresh)
+    return _made(target, inputs, make, config, "validate", refresh, [table_path(config, t) for t in _BESIDE_SCORES])
+
+
+# Tables that say nothing when they are empty: something was to be scored. Others may be: there may have been no shock.
+_NEVER_EMPTY = ("scores", "net_migration_scores", "stock_scores", "world_totals", "five_year_scores")
+_BESIDE_SCORES = ("net_migration_scores", "stock_scores", "world_totals", *ERROR_TABLES)
+
+
+def table_path(config: Config, name: str) -> Path:
+    """Where one of the tables of a step lies, see :func:`read_scores`."""
+    return config.folder / f"{name}.csv"
+
+
+def _write_tables(config: Config, tables: Mapping[str, pd.DataFrame], digits: str) -> None:
+    """Write tables of scores, all or none: one without rows where there must be some is an error."""
+    for name in tables:
+        if name in _NEVER_EMPTY and not len(tables[name]):
+            raise ArtifactError(table_path(config, name), "there is nothing to score: no row would be in this table",
+                                "see whether any corridor is held out (split.held_out_fold) and has reports, and run "
+                                "harmonise, train and estimate again", key=name)
+    for name, table in tables.items():
+        artifacts.write_text(table_path(config, name), table.to_csv(index=False, float_format=digits))
 
 
 def named_shocks(config: Config):
@@ -301,20 +333,27 @@ def five_years(config: Config, *, refresh: bool = False) -> Path:
         published = {n: p for n, p in published_peers(config.years, codes()).items() if " v6" not in n} if world else {}
         made = five_year.make_tables(load_estimates(config).flow, open_panel(config), open_splits(config), tables,
                                      published, seed=config.seed)
-        for name, table in made.items():
-            artifacts.write_text(config.folder / f"{name}.csv", table.to_csv(index=False, float_format="%.4g"))
+        _write_tables(config, made, "%.4g")
 
-    return _made(target, inputs, make, config, "five_years", refresh)
+    return _made(target, inputs, make, config, "five_years", refresh, [table_path(config, "five_year_totals")])
 
 
 def read_scores(config: Config, name: str = "scores"):
     """One of the tables that ``validate`` wrote: scores, net_migration_scores, stock_scores, world_totals, or one of
-    ``results.errors.TABLES``; or ``witnesses``, which ``estimate`` wrote."""
-    import pandas as pd
+    ``results.errors.TABLES``; ``witnesses``, which ``estimate`` wrote; or five_year_scores and five_year_totals.
 
-    made_by = "estimate" if name == "witnesses" else "validate"
-    return pd.read_csv(artifacts.require(config.folder / f"{name}.csv", made_by), keep_default_na=False,
-                       na_values=[""])
+    Raises
+    ------
+    ArtifactError
+        When it is missing, or not the one that was written.
+    """
+    made_by, first = {"witnesses": ("estimate", estimates_path(config)),
+                      **dict.fromkeys(("five_year_scores", "five_year_totals"),
+                                      ("five-years", five_years_path(config)))}.get(
+                                          name, ("validate", scores_path(config)))
+    file = table_path(config, name)
+    return pd.read_csv(artifacts.require_whole(file, made_by, of=None if file == first else first),
+                       keep_default_na=False, na_values=[""])
 
 
 def ablation_path(config: Config) -> Path:
@@ -339,8 +378,6 @@ def release(config: Config, protocols: Collected | None = None, together: Togeth
     ArtifactError
         When a step of the chain has not been run; nothing is written then.
     """
-    import pandas as pd
-
     from . import paths
     from .plotting.charts import SOURCE_TITLES
     from .plotting.protocols import draw_protocols
@@ -360,7 +397,7 @@ def release(config: Config, protocols: Collected | None = None, together: Togeth
         tables["ablation"] = pd.read_csv(ablation_path(config), keep_default_na=False, na_values=[""])
         everything = (artifacts.read_manifest(ablation_path(config)) or {}).get("everything", {})
     withheld = compact_protocols(protocols.tables) if protocols else read_protocols(paths.RELEASE)
-    history = pd.read_csv(history_path(config))
+    history = pd.read_csv(artifacts.require_whole(history_path(config), "train", of=member_path(config)))
     made = artifacts.read_manifest(member_path(config)) or {}
     about = released.protocols_made(paths.RELEASE, protocols, made.get("inputs", {}),
                                     fresh=artifacts.is_fresh(member_path(config), _training_inputs(config)))

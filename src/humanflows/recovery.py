@@ -145,20 +145,22 @@ def run_experiment(experiment: Experiment, *, epochs: int | None = None, target:
               **{k: v for k, v in config.as_dict().items() if k != "twin"},
               "code": artifacts.code_digest("panel/features.py", "model", "results/recovery.py",
                                             "results/summaries.py")}
-    if artifacts.is_fresh(scores, inputs):
+    beside = [target / "estimates.nc", target / "biases.csv"]
+    if artifacts.is_fresh(scores, inputs, beside):
         return scores
     member = training.fit_member(panel, splits, config, target / "checkpoint.safetensors", progress=False,
                                  stop_after=epochs)
     estimates = describe_member(member, panel)
-    artifacts.write_netcdf(estimates.astype(np.float32), target / "estimates.nc", compress=4)
+    artifacts.write_netcdf(estimates.astype(np.float32), beside[0], compress=4)
     bias = (member.witnesses.log_bias + member.witnesses.collection_bias[member.witnesses.collection_of]).detach()
-    artifacts.write_text(target / "biases.csv", pd.DataFrame(
+    artifacts.write_text(beside[1], pd.DataFrame(
         {"witness": panel.witness.values.astype(str), "log_bias": bias.numpy()}).to_csv(index=False))
     national = panel.residence.values[np.isfinite(panel.net_migration_national.values).any(0)].astype(str)
     table = score_recovery(world.truth, estimates, what_was_seen(panel, splits), national)
     artifacts.write_text(scores, table.to_csv(index=False, float_format="%.6g"))
     (target / "checkpoint.safetensors").unlink(missing_ok=True)
     artifacts.write_manifest(scores, made_by="recover", inputs=inputs, device="cpu", profile="twin", seed=config.seed,
+                             beside=beside,
                              seconds=round(time.perf_counter() - started, 1))
     return scores
 
@@ -343,6 +345,7 @@ def write_report(chosen: Iterable[Experiment], target: Path | None = None) -> Pa
     inputs = {name: m["inputs_digest"] for name, m in made.items() if m}
     artifacts.write_manifest(target / "scores.csv", made_by="humanflows recover", inputs=inputs, device="cpu",
                              profile="twin", seconds=round(time.perf_counter() - started, 1),
+                             beside=[target / f"{name}.csv" for name in TABLES[1:]],
                              training_seconds={name: m["seconds"] for name, m in made.items() if m})
     print(f"recover: {len(TABLES)} tables written in {time.perf_counter() - started:.1f} s", flush=True)
     return target / "scores.csv"
@@ -354,6 +357,7 @@ def read_report(name: str) -> pd.DataFrame:
     Raises
     ------
     ArtifactError
-        When it is missing.
+        When it is missing, or not the one that was written.
     """
-    return pd.read_csv(artifacts.require(paths.RECOVERY / f"{name}.csv", "humanflows recover"))
+    file, first = (paths.RECOVERY / f"{t}.csv" for t in (name, TABLES[0]))
+    return pd.read_csv(artifacts.require_whole(file, "humanflows recover", of=None if file == first else first))

@@ -131,8 +131,7 @@ def run_scenarios(config: Config, asked: Sequence[Path | Scenario], *, members: 
         projection = _WPP if scenario.demography == "wpp_medium" else ()
         inputs = {**common, "scenario": asdict(scenario), "projection": [registered(f)["sha256"] for f in projection]}
         targets.append(target)
-        if refresh or not artifacts.is_fresh(target, inputs) or not all(
-                (target.parent / f).is_file() for f in (ABOUT, *(f"{t}.csv" for t in TABLES))):
+        if refresh or not artifacts.is_fresh(target, inputs, _beside(target)):
             due.append(_Due(scenario, target, inputs, read_demography(panel, scenario), panel))
     for answerer in answerers if due else ():
         member, drawn = answerer.load()
@@ -187,7 +186,12 @@ class _Due:
             artifacts.write_text(place / f"{name}.csv", table.to_csv(index=False, float_format="%.6g"))
         artifacts.write_text(place / ABOUT, json.dumps(text, indent=1) + "\n")
         artifacts.write_netcdf(result, self.target)
-        artifacts.write_manifest(self.target, inputs=self.inputs, members=members, **about)
+        artifacts.write_manifest(self.target, inputs=self.inputs, members=members, beside=_beside(self.target), **about)
+
+
+def _beside(target: Path) -> list[Path]:
+    """Files that lie beside a result and belong to it."""
+    return [target.with_name(name) for name in (ABOUT, *(f"{t}.csv" for t in TABLES))]
 
 
 def ask(member: training.Member, panel: xr.Dataset, scenario: Scenario, demography: Demography | None = None, *,
@@ -263,10 +267,9 @@ def open_result(file: Path) -> xr.Dataset:
     ArtifactError
         When it is missing, or not the one that its manifest describes.
     """
-    made = artifacts.read_manifest(artifacts.require(file, MADE_BY))
-    if not made or made["sha256"] != artifacts.sha256(file):
-        raise ArtifactError(file, "the result is not the one that its manifest describes", f"run {MADE_BY} again")
-    return xr.load_dataset(file, engine="netcdf4")
+    if artifacts.read_manifest(artifacts.require(file, MADE_BY)) is None:
+        raise ArtifactError(file, "nothing says what made this result: the run was cut off", f"run {MADE_BY} again")
+    return xr.load_dataset(artifacts.require_whole(file, MADE_BY), engine="netcdf4")
 
 
 def release_scenarios(config: Config, target: Path) -> list[Path]:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from . import paths
 from .errors import UnknownTerritoryError
+from .plain_files import read_table
 
 REGIONS = (
     "Europe", "Northern America", "Latin America and the Caribbean", "Northern Africa", "Sub-Saharan Africa",
@@ -16,8 +17,8 @@ REGIONS = (
 @cache
 def _table() -> pd.DataFrame:
     # Alpha-2 codes stand in the file in lower case, so that "NA", Namibia's, is missing for no reader of CSV files.
-    table = pd.read_csv(paths.TERRITORIES, keep_default_na=False).set_index("iso3").sort_index()
-    return table.assign(iso2=table["iso2"].str.upper())
+    table = read_table(paths.TERRITORIES, ["iso3", "iso2", "m49", "name", "region"], numbers={"m49": int})
+    return table.assign(iso2=table["iso2"].str.upper()).set_index("iso3").sort_index()
 
 
 def territories() -> pd.DataFrame:

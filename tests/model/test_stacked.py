@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from humanflows import ensemble, pipeline
-from humanflows.errors import ArtifactError, ConfigError
+from humanflows.errors import ArtifactError, ConfigError, DivergenceError
 from humanflows.model import stacked
 from humanflows.model import train as training
 from humanflows.model.recursion import FlowModel
@@ -194,7 +194,9 @@ def test_a_member_that_diverges_leaves_the_others_as_they_are(three, alone):
     panels[1] = panels[1].copy(deep=True)
     panels[1]["flow_persons"][:] = np.nan
     members = fit_members(panels, splits, configs, progress=False)
-    assert members[1].history.loss.isna().all()
+    assert [type(m.failed) for m in members] == [type(None), DivergenceError, type(None)]
+    with pytest.raises(DivergenceError):
+        training.predict(members[1])
     assert_close([members[0], members[2]], [alone[0], alone[2]])
 
 

@@ -63,3 +63,56 @@ def test_the_projects_own_list_names_known_sources_and_reasons():
     own = read_corrections(paths.CORRECTIONS)
     assert KEY in set(own["key"]) and set(own["source"]) <= set(SOURCES)
     assert (own["reason"].str.len() > 40).all() and (own["reference"] != "").all()
+
+
+KNOWN = {"undesa_ims": "stock", "undesa_imfsc": "flow"}
+ROW = {"source": "undesa_ims", "table": "stock", "key": KEY, "old": 99, "new": 11, "reason": "a reason",
+       "reference": ""}
+
+
+@pytest.mark.parametrize("changes", [{"source": "undesa_imss"}, {"source": ""}, {"table": "flow"}])
+def test_a_correction_that_would_never_be_used_is_an_error(listed, changes):
+    row = ROW | changes
+    if "table" in changes:
+        row["key"] = ("reporter=DEU;side=emigration;criterion=residence;flow_type=movement;year=2000;origin=DEU;"
+                      "destination=USA")
+    assert len(read_corrections(listed(list(ROW.values())), KNOWN)) == 1
+    with pytest.raises(SchemaError) as caught:
+        read_corrections(listed(list(row.values())), KNOWN)
+    assert caught.value.key == row["key"]
+
+
+def test_catalogue_refuses_corrections_of_sources_that_it_lacks(listed):
+    from humanflows.sources.catalogue import load_source
+    with pytest.raises(SchemaError, match="undesa_ims'"):
+        load_source("eu", corrections=listed(list((ROW | {"source": "undesa_imss"}).values())))
+
+
+def test_corrections_of_another_table_than_the_one_read_are_an_error(stock, listed):
+    file = listed(list(ROW.values()))
+    with pytest.raises(SchemaError):
+        apply_corrections(stock, "undesa_ims", file, table="flow")
+    with pytest.raises(SchemaError):
+        apply_corrections(stock.assign(more=1), "undesa_ims", file)     # a table that cannot be told by its columns
+
+
+@pytest.mark.parametrize("again", [";".join(reversed(KEY.split(";"))), KEY.replace("=1995", "= 1995"),
+                                   KEY.replace(";", " ; "), KEY.replace("=", " = ")])
+def test_no_correction_twice_however_its_key_is_written(listed, again):
+    with pytest.raises(DuplicateKeyError):
+        read_corrections(listed(list(ROW.values()), list((ROW | {"key": again, "new": 12}).values())))
+
+
+@pytest.mark.parametrize("key", [KEY.replace("1995", "abc"), KEY.replace("1995", ""), KEY.replace("1995", "1995.0"),
+                                 KEY + ";year=2000", KEY + ";more", KEY + ";", "year", "",
+                                 KEY.replace("1995", "\u00b2")])
+def test_a_key_that_names_no_cell_is_an_error(listed, key):
+    with pytest.raises(SchemaError) as caught:
+        read_corrections(listed(list((ROW | {"key": key}).values())))
+    assert caught.value.key == key
+
+
+@pytest.mark.parametrize("changes", [{"old": "abc"}, {"new": ""}, {"new": "nan"}, {"new": "inf"}])
+def test_values_are_finite_numbers(listed, changes):
+    with pytest.raises(SchemaError):
+        read_corrections(listed(list((ROW | changes).values())))

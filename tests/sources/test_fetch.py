@@ -8,10 +8,12 @@ import pytest
 
 from humanflows.errors import SourceFileError
 from humanflows.sources import fetch as module
+from humanflows.sources import registry
 from humanflows.sources.fetch import fetch
 
 BODY = bytes(range(256)) * 2000  # 512 kB: several chunks
 NAME = "group/file.bin"
+ENDLESS = 200 * len(BODY)
 KEPT = len(BODY) // 2 // module.CHUNK * module.CHUNK  # of a download cut in the middle: whole chunks
 
 
@@ -26,12 +28,31 @@ class Handler(BaseHTTPRequestHandler):
         asked = self.headers.get("Range")
         server.ranges.append(asked)
         fault = server.plan.pop(0) if server.plan else ""
+        if fault == "endless":         # never says how much there is
+            self.send_response(200)
+            self.end_headers()
+            self.close_connection = True
+            try:
+                while server.sent < ENDLESS:
+                    self.wfile.write(bytes(module.CHUNK))
+                    server.sent += module.CHUNK
+            except OSError:
+                pass
+            return None
+        if fault == "odd":
+            self.send_response(304)
+            return self.end_headers()
+        if "/" in fault:
+            self.send_response(302)
+            self.send_header("Location", fault)
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         if fault == "busy":
             return self.send_error(503)
         if fault == "missing":
             return self.send_error(404)
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and server.honours_range else 0
-        if start >= len(body):
+        if fault == "none left" or (asked and start >= len(body)):
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(body)}")
             self.send_header("Content-Length", "0")
@@ -49,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.body, server.plan, server.ranges, server.honours_range = BODY, [], [], True
+    server.body, server.plan, server.ranges, server.honours_range, server.sent = BODY, [], [], True, 0
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()
@@ -60,6 +81,7 @@ def server():
 def place(server, tmp_path, monkeypatch):
     """Options of fetch: a registry of one file, an empty cache, no mirror; no waiting between attempts."""
     monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
+    monkeypatch.setattr(registry, "SCHEME", "http")     # nothing leaves this machine
     pd.DataFrame([{"path": NAME, "bytes": len(BODY), "sha256": hashlib.sha256(BODY).hexdigest(),
                    "url": f"http://127.0.0.1:{server.server_port}/file.bin", "source": "s", "licence": "l",
                    "vintage": "v"}]).to_csv(tmp_path / "registry.csv", index=False)
@@ -129,9 +151,10 @@ def test_an_altered_file_in_the_cache_is_downloaded_anew_and_kept_when_that_fail
     file.write_bytes(BODY[:100])  # truncated
     assert fetch(NAME, **place).read_bytes() == BODY
     file.write_bytes(b"old edition")
-    server.body = b"altered"
-    with pytest.raises(SourceFileError, match=r"nothing was replaced"):
-        fetch(NAME, **place)
+    for altered in (b"altered", bytes(len(BODY))):
+        server.body = altered
+        with pytest.raises(SourceFileError, match=r"nothing was replaced"):
+            fetch(NAME, **place)
     assert file.read_bytes() == b"old edition"
 
 
@@ -173,3 +196,64 @@ def test_a_verified_file_is_hashed_again_only_when_it_changed(server, place, mon
 def test_no_path_leaves_the_cache(place, path):
     with pytest.raises(SourceFileError, match=r"unsafe path"):
         fetch(path, **place)
+
+
+# ---- servers that do something else than they should ---------------------------------------------------------------
+
+def nothing_came(place) -> bool:
+    return not [f for f in place["cache"].rglob("*") if f.is_file() and f.name != "verified.json"]
+
+
+@pytest.mark.parametrize("other", [BODY + b"more", BODY * 100, BODY[:-1], b""], ids=len)
+def test_another_size_is_refused_at_once(server, place, other):
+    server.body = other
+    with pytest.raises(SourceFileError) as caught:
+        fetch(NAME, **place)
+    assert str(len(BODY)) in caught.value.problem and str(len(other)) in caught.value.problem
+    assert len(server.ranges) == 1 and nothing_came(place)
+
+
+def test_no_more_is_taken_than_registered_where_the_server_says_no_size(server, place):
+    server.plan = ["endless"]
+    with pytest.raises(SourceFileError, match=str(len(BODY))):
+        fetch(NAME, **place)
+    assert server.sent < ENDLESS and len(server.ranges) == 1 and nothing_came(place)
+
+
+@pytest.mark.parametrize("where", ["http://localhost:{port}/file.bin", "https://127.0.0.1:{port}/file.bin",
+                                   "http://127.0.0.1:1/file.bin", "//localhost:{port}/file.bin", "ftp://127.0.0.1/x",
+                                   "http://127.0.0.1:nonsense/x"])
+def test_no_redirect_is_followed_elsewhere(server, place, where):
+    server.plan = [where.format(port=server.server_port)]
+    with pytest.raises(SourceFileError) as caught:
+        fetch(NAME, **place)
+    assert where.rpartition("/")[2] in caught.value.problem
+    assert len(server.ranges) == 1 and nothing_came(place)
+
+
+def test_redirects_within_the_server_are_followed_a_few_times(server, place):
+    server.plan = ["/moved.bin"] * module.REDIRECTS
+    assert fetch(NAME, **place).read_bytes() == BODY
+    (place["cache"] / NAME).unlink()
+    server.plan = ["/moved.bin"] * 100
+    with pytest.raises(SourceFileError):
+        fetch(NAME, **place)
+    assert len(server.plan) == 100 - 1 - module.REDIRECTS
+
+
+@pytest.mark.parametrize(("fault", "said"), [("odd", "304"), ("none left", "partial download")])
+def test_an_answer_that_is_none_is_not_taken_for_the_file(server, place, fault, said):
+    server.plan = [fault] * (1 + module.RETRIES)
+    with pytest.raises(SourceFileError, match=said):
+        fetch(NAME, **place)
+    assert nothing_came(place)
+
+
+@pytest.mark.parametrize("url", ["http://.example.invalid/file.bin", "http://[::1/file.bin", "http:///file.bin",
+                                 "nonsense", "https://127.0.0.1/file.bin", "http://user:word@127.0.0.1/file.bin"])
+def test_a_bad_address_is_not_called_a_wrong_digest(place, url):
+    frame = pd.read_csv(place["registry"])
+    frame.assign(url=url).to_csv(place["registry"], index=False)
+    with pytest.raises(SourceFileError) as caught:
+        fetch(NAME, **place)
+    assert url in str(caught.value) and "sha256" not in caught.value.problem

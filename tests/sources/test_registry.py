@@ -8,7 +8,7 @@ from humanflows.sources.registry import COLUMNS, about, check_path, files, regis
 
 
 def write(folder, **columns):
-    row = {"path": "a/b.csv", "bytes": 1, "sha256": "0" * 64, "url": "http://x/b.csv", "source": "s", "licence": "l",
+    row = {"path": "a/b.csv", "bytes": 1, "sha256": "0" * 64, "url": "https://x/b.csv", "source": "s", "licence": "l",
            "vintage": "v"} | columns
     pd.DataFrame([row]).to_csv(folder / "registry.csv", index=False)
     return folder / "registry.csv"
@@ -56,3 +56,27 @@ def test_data_readme_names_every_file_with_its_digest():
     text = (paths.DATA / "README.md").read_text(encoding="utf-8")
     for row in registry().itertuples():
         assert row.path in text and row.sha256 in text and row.vintage in text
+
+
+@pytest.mark.parametrize("url", ["http://x/b.csv", "ftp://x/b.csv", "file:///etc/passwd", "https:///b.csv", "x/b.csv",
+                                 "", "https://x y/b.csv", "https://me:word@x/b.csv", "https://x:0/b", "https://x:99999/b"])
+def test_addresses_are_of_https(tmp_path, url):
+    with pytest.raises(SourceFileError) as caught:
+        registry(write(tmp_path, url=url))
+    assert caught.value.key == "a/b.csv"
+
+
+@pytest.mark.parametrize("size", [0, -1, 10**15, "many", "1.5", ""])
+def test_sizes_are_numbers_of_bytes(tmp_path, size):
+    with pytest.raises(SchemaError):
+        registry(write(tmp_path, bytes=size))
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", "path,bytes,source\n\u00e9,1,x\n".encode("latin-1"), b"\x00",
+                                     b"\xff\xfe"])
+def test_what_is_no_registry_is_refused_by_name(tmp_path, content):
+    file = tmp_path / "registry.csv"
+    file.write_bytes(content)
+    with pytest.raises(SchemaError) as caught:
+        registry(file)
+    assert caught.value.file == str(file)

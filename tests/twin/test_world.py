@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from humanflows.config import TwinConfig, TwinEventsConfig, TwinPeopleConfig, load_config
+from humanflows.config import TwinConfig, TwinEventsConfig, TwinPeopleConfig, TwinVitalConfig, load_config
 from humanflows.errors import ConfigError
 from humanflows.territories import REGIONS, region_of
-from humanflows.twin.economy import BORDERS, PLACES, geography, set_stage
+from humanflows.twin.economy import BORDERS, PLACES, geography, set_stage, stream
 from humanflows.twin.world import SETTLED, TEMPORARY, Chance, simulate
 
 SMALL = TwinConfig(territories=8, reporters=3, people=TwinPeopleConfig(burn_in=5))
@@ -224,6 +224,63 @@ def test_a_network_attracts(chance):
     assert chance.destinations(more, 0)[0][0, 0, 5] > 1.2 * share[0, 0, 5]
 
 
+# ---- births and deaths
+
+def test_rates_of_the_default_world_are_what_they_always_were(twin_config, world):
+    """The same numbers bit for bit as before they were parameters: what was learned from the default world holds."""
+    stage, draw = set_stage(twin_config, world.years), stream(twin_config, "vital")
+    n = len(stage.territories)
+    develop = np.clip((np.log(stage.income) - np.log(500)) / np.log(120), 0, 1.2)
+    pandemic = np.array([1.0 if y == 2020 else 0.0 for y in stage.years])[:, None]
+    life = 58 + 24 * develop + 1.5 * draw.standard_normal(n) - 8 * stage.conflict - 1.5 * pandemic
+    births = 0.038 - 0.028 * develop + 0.0015 * draw.standard_normal(n)
+    deaths = 0.0085 + 0.0015 * draw.standard_normal(n) + 0.0002 * (75 - life)
+    assert np.array_equal(stage.life_expectancy, np.clip(life, 35, 88))
+    assert np.array_equal(stage.birth_rate, np.clip(births, 0.007, 0.05))
+    assert np.array_equal(stage.death_rate, np.clip(deaths, 0.003, 0.03))
+
+
+@pytest.mark.parametrize(("changes", "name", "sign"), [
+    ({"birth_rate": 0.045}, "birth_rate", 1), ({"birth_decline": 0.035}, "birth_rate", -1),
+    ({"birth_least": 0.03}, "birth_rate", 1), ({"birth_most": 0.02}, "birth_rate", -1),
+    ({"death_rate": 0.012}, "death_rate", 1),
+    ({"death_least": 0.02}, "death_rate", 1), ({"death_most": 0.008}, "death_rate", -1),
+    ({"life_expectancy": 65.0}, "life_expectancy", 1), ({"life_expectancy": 65.0}, "death_rate", -1),
+    ({"life_gain": 10.0}, "life_expectancy", -1), ({"life_lost_war": 20.0}, "life_expectancy", -1),
+    ({"life_lost_pandemic": 10.0}, "life_expectancy", -1)])
+def test_births_deaths_and_lives_follow_their_parameters(changes, name, sign):
+    years = range(2000, 2024)
+    plain, changed = (set_stage(replace(SMALL, vital=TwinVitalConfig(**c)), years) for c in ({}, changes))
+    difference = sign * (getattr(changed, name) - getattr(plain, name))
+    assert (difference >= 0).all() and (difference > 0).any()
+    for other in ("income", "conflict", "unseen", "population"):        # nothing else is drawn anew
+        assert np.array_equal(getattr(changed, other), getattr(plain, other))
+
+
+@pytest.mark.parametrize(("spread", "name"), [("birth_spread", "birth_rate"), ("life_spread", "life_expectancy")])
+def test_without_spread_rates_follow_income_alone(spread, name):
+    stage = set_stage(replace(SMALL, vital=TwinVitalConfig(**{spread: 0.0, "life_lost_war": 0.0})), [2000])
+    order = np.argsort(stage.income[0])
+    step = np.diff(getattr(stage, name)[0][order])
+    assert (step <= 0).all() if name == "birth_rate" else (step >= 0).all()
+
+
+def test_death_rates_follow_lives():
+    rates = {by: set_stage(replace(SMALL, vital=TwinVitalConfig(death_spread=0.0, death_by_life=by)), [2000])
+             for by in (0.0, 0.0004)}
+    assert np.array_equal(rates[0.0].death_rate, np.full((1, 8), 0.0085))
+    np.testing.assert_allclose(rates[0.0004].death_rate, 0.0085 + 0.0004 * (75 - rates[0.0].life_expectancy))
+
+
+def test_more_are_born_and_die_where_the_rates_say_so():
+    def total(name, **changes):
+        world = simulate(replace(SMALL, vital=TwinVitalConfig(**changes)), range(2000, 2006))
+        return int(world.truth[name].sum())
+
+    assert total("births", birth_rate=0.05) > 1.1 * total("births")
+    assert total("deaths", death_rate=0.015) > 1.3 * total("deaths")
+
+
 # ---- configuration
 
 @pytest.mark.parametrize(("twin", "key"), [
@@ -231,6 +288,8 @@ def test_a_network_attracts(chance):
     ({"people": {"leaving": -1.0}}, "twin.people.leaving"),
     ({"errors": {"flow_noise": -0.1}}, "twin.errors.flow_noise"),
     ({"events": {"pandemic_cut": 1.5}}, "twin.events.pandemic_cut"),
+    ({"vital": {"birth_rate": -0.01}}, "twin.vital.birth_rate"),
+    ({"vital": {"death_least": 0.05}}, "twin.vital.death_least"),
 ])
 def test_an_impossible_twin_is_refused_by_key_and_remedy(twin, key):
     with pytest.raises(ConfigError) as caught:

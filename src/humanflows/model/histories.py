@@ -18,6 +18,7 @@ from ..config import TrainConfig
 from ..panel.features import stock_course
 from .accounting import LOG_HAZARD_MAX
 from .balances import Balances
+from .divergence import check_cell
 from .recursion import FlowModel
 from .witnesses import Witnesses
 
@@ -125,6 +126,11 @@ def learn_histories(model: FlowModel, witnesses: Witnesses, panel: xr.Dataset, m
     settings : steps, batches and rate of the cell.
     seed : of batches and of what is hidden.
     hidden : position of the unilateral feature that is hidden at random.
+
+    Raises
+    ------
+    DivergenceError
+        When the loss is not finite.
     """
     histories = Histories(model, witnesses, panel, mask)
     balances = Balances(histories, panel, corridors) if witnesses.config.balances else None
@@ -150,13 +156,14 @@ def learn_histories(model: FlowModel, witnesses: Witnesses, panel: xr.Dataset, m
                                         else balances.loss_of_histories(c, unilateral))
             return loss
 
-        _descend(model, witnesses, loss_of, size, steps, min(batch, size), rate, settings.clip, rng, hidden,
+        _descend(model, witnesses, loss_of, size, steps, min(batch, size), rate, settings.clip, rng, hidden, seed,
+                 part,
                  tqdm(total=steps, unit="step", disable=not progress, mininterval=2, ncols=100,
                       desc=f"{part} of single corridors, seed {seed}"))
     model.read_covariates()
 
 
-def _descend(model, witnesses, loss_of, size, steps, batch, rate, clip, rng, hidden, bar) -> None:
+def _descend(model, witnesses, loss_of, size, steps, batch, rate, clip, rng, hidden, seed, part, bar) -> None:
     """Steps on batches drawn without replacement, pass after pass, with one cycle of the learning rate."""
     if not steps:
         return
@@ -165,11 +172,12 @@ def _descend(model, witnesses, loss_of, size, steps, batch, rate, clip, rng, hid
                                    {"params": direct, "weight_decay": 0.0}], lr=rate)
     course = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps + 1)
     queue = np.empty(0, np.int64)
-    for _ in range(steps):
+    for step in range(steps):
         if len(queue) < batch:
             queue = np.concatenate([queue, rng.permutation(size)])
         chosen, queue = np.sort(queue[:batch]), queue[batch:]
         loss = loss_of(chosen, _hide(model.unilateral, rng, hidden)) + witnesses.shrinkage()
+        check_cell(loss.detach(), step, steps, part, seed)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([*model.cell.parameters(), *direct], clip)

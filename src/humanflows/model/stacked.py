@@ -18,12 +18,24 @@ from tqdm import tqdm
 
 from .. import artifacts
 from ..config import Config, TrainConfig
-from ..errors import ConfigError
+from ..errors import ConfigError, DivergenceError
 from ..panel.features import own_reconstruction
+from .divergence import check_loss
+from .memory import check_memory
 from .recursion import FlowModel, Trajectory
 from .stacked_histories import learn_histories_together
 from .stacking import NOT_IN_EPOCHS, Stack, shape_of
-from .train import SMALL, TRAINING_CODE, Member, _learning_rate, _State, build_member, choose_device, content_digest
+from .train import (
+    SMALL,
+    TRAINING_CODE,
+    Member,
+    _learning_rate,
+    _State,
+    build_member,
+    choose_device,
+    content_digest,
+    forget,
+)
 from .witnesses import Witnesses
 
 
@@ -40,6 +52,7 @@ class _Trainee:
     score: Callable         # of a trajectory, on its validation corridors
     fitted: list            # parameters that epochs change
     state: _State
+    failed: DivergenceError | None = None
 
 
 def fit_members(panels: Sequence[xr.Dataset], splits: Sequence[xr.Dataset], configs: Sequence[Config],
@@ -63,12 +76,14 @@ def fit_members(panels: Sequence[xr.Dataset], splits: Sequence[xr.Dataset], conf
 
     Returns
     -------
-    list of members, in the order given. ``seconds`` are each one's share of the time that the stack took.
+    list of members, in the order given. ``seconds`` are each one's share of the time that the stack took. A member that
+    diverges leaves the others as they are: it has ``failed``, and must not be used.
 
     Raises
     ------
     ConfigError
-        When there are not as many panels, splits and checkpoints as configurations.
+        When there are not as many panels, splits and checkpoints as configurations, or the members do not fit into
+        memory.
     ArtifactError
         When a checkpoint is damaged or belongs to other settings.
     """
@@ -79,6 +94,7 @@ def fit_members(panels: Sequence[xr.Dataset], splits: Sequence[xr.Dataset], conf
     if not configs:
         return []
     where = choose_device(configs[0].train.device if device == "auto" else device)
+    check_memory(panels[0], configs[0], where, len(configs))
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # every value is written before it is read
     code = artifacts.code_digest(*TRAINING_CODE)
@@ -92,7 +108,7 @@ def fit_members(panels: Sequence[xr.Dataset], splits: Sequence[xr.Dataset], conf
                 _train(alike, progress, stop_after)
     finally:
         torch.set_num_threads(threads)
-    return [Member(m.model, m.witnesses, pd.DataFrame(m.state.history), m.state.seconds) for m in all_of_them]
+    return [Member(m.model, m.witnesses, pd.DataFrame(m.state.history), m.state.seconds, m.failed) for m in all_of_them]
 
 
 def _begin(panel: xr.Dataset, splits: xr.Dataset, config: Config, file: Path | None, device: torch.device,
@@ -139,7 +155,15 @@ def _train(members: list[_Trainee], progress: bool, stop_after: int | None) -> N
             weight.requires_grad_(False)
     _descend(members, progress, stop_after)
     for m in members:
-        m.state.restore_best()
+        try:
+            if m.failed is None and stop_after is None:
+                m.state.check(m.config.seed)
+        except DivergenceError as error:
+            m.failed = error
+        if m.failed is None:
+            m.state.restore_best()
+        else:
+            forget(m.file)
 
 
 def _descend(members: list[_Trainee], progress: bool, stop_after: int | None) -> None:
@@ -149,7 +173,8 @@ def _descend(members: list[_Trainee], progress: bool, stop_after: int | None) ->
     stack, before = None, []
     bar = tqdm(total=settings.epochs * len(members), initial=sum(m.state.epoch for m in members), unit="epoch",
                disable=not progress, mininterval=2, ncols=100, desc=f"training {len(members)} members")
-    while active := [m for m in members if m.state.epoch < last and not m.state.exhausted(settings.patience)]:
+    while active := [m for m in members if m.failed is None and m.state.epoch < last
+                     and not m.state.exhausted(settings.patience)]:
         started = time.perf_counter()
         if active != before:
             if stack is not None:
@@ -167,7 +192,7 @@ def _descend(members: list[_Trainee], progress: bool, stop_after: int | None) ->
     if stack is not None:
         stack.release()
     for m in members:
-        if m.file is not None:
+        if m.file is not None and m.failed is None:
             m.state.save(m.file)
 
 
@@ -183,10 +208,15 @@ def _epoch(stack: Stack, members: list[_Trainee], settings: TrainConfig) -> None
             group["lr"] = _learning_rate(settings, m.state.epoch)
         # A term that others have, and this member alone would not, is not its own.
         own = {t: told[t][k] for t in terms if t != "censored" or m.witnesses.has_censored}
-        score = m.score(Trajectory(*(x[k].detach() for x in run))) if m.state.epoch % settings.validate_every == 0 \
-            else None
-        # The score belongs to the weights before the step: remember those.
-        m.state.record(own, float(told["loss"][k]), score)
-        if torch.isfinite(torch.nn.utils.clip_grad_norm_(m.fitted, settings.clip)):
-            m.state.optimiser.step()
+        try:
+            check_loss(float(told["loss"][k]), m.state.epoch, m.config.seed)
+            # The score belongs to the weights before the step: remember those.
+            m.state.record(own, float(told["loss"][k]), Trajectory(*(x[k].detach() for x in run)),
+                           m.score if m.state.epoch % settings.validate_every == 0 else None)
+            if torch.isfinite(torch.nn.utils.clip_grad_norm_(m.fitted, settings.clip)):
+                m.state.optimiser.step()
+            else:
+                m.state.skip(settings.epochs, m.config.seed)
+        except DivergenceError as error:
+            m.failed = error
         m.state.epoch += 1

@@ -17,11 +17,13 @@ from tqdm import tqdm
 
 from .. import artifacts
 from ..config import Config, TrainConfig
-from ..errors import ArtifactError
+from ..errors import ArtifactError, ConfigError, DivergenceError
 from ..panel.features import build_features
 from ..panel.splits import training_observations
 from .compact import unpack
+from .divergence import check_course, check_loss, check_movers, check_skipped, share_of_movers
 from .histories import FEATURE_HIDDEN, learn_histories
+from .memory import check_memory
 from .recursion import FlowModel, Trajectory
 from .witnesses import Witnesses, effect_penalty
 
@@ -40,13 +42,24 @@ class Member:
     witnesses: Witnesses
     history: pd.DataFrame   # epoch, loss, each term, validation
     seconds: float
+    failed: DivergenceError | None = None      # why it must not be used
 
 
 def choose_device(wanted: str = "auto") -> torch.device:
-    """``auto`` takes a GPU where there is one."""
+    """``auto`` takes a GPU where there is one.
+
+    Raises
+    ------
+    ConfigError
+        When there is no such GPU here.
+    """
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(wanted)
+    device = torch.device(wanted)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError("train.device", f"there is no {wanted!r} here: {torch.cuda.device_count()} GPU(s) are found",
+                          "use auto, which takes a GPU where there is one, or cpu", key="train.device")
+    return device
 
 
 def build_member(panel: xr.Dataset, splits: xr.Dataset, config: Config,
@@ -108,9 +121,15 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
     ------
     ArtifactError
         When the checkpoint is damaged or belongs to other settings.
+    ConfigError
+        When the training does not fit into memory, or its device is not there.
+    DivergenceError
+        When the loss is not finite or grows, too many steps have to be skipped, or an implausible number of people
+        would move (model/divergence.py); the checkpoint is removed then.
     """
     settings = config.train
     device = choose_device(settings.device)
+    check_memory(panel, config, device)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # every value is written before it is read
     model, witnesses, score = build_member(panel, splits, config)
@@ -140,10 +159,21 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
         for weight in model.cell.parameters():
             weight.requires_grad_(False)
         _descend(model, witnesses, score, state, config, checkpoint, progress, stop_after)
+        state.restore_best()
+        if stop_after is None:
+            state.check(config.seed)
+    except DivergenceError:
+        forget(checkpoint)
+        raise
     finally:
         torch.set_num_threads(threads)
-    state.restore_best()
     return Member(model, witnesses, pd.DataFrame(state.history), state.seconds)
+
+
+def forget(checkpoint: Path | None) -> None:
+    """Remove the checkpoint of a training that diverged: with other settings it would only be in the way."""
+    if checkpoint is not None:
+        Path(checkpoint).unlink(missing_ok=True)
 
 
 def content_digest(dataset: xr.Dataset) -> str:
@@ -172,12 +202,15 @@ def _descend(model, witnesses, score, state: "_State", config: Config, checkpoin
             run = model()
             terms = witnesses.terms(run)
             loss = witnesses.loss(terms) + effect_penalty(model, config.loss)
+        check_loss(float(loss.detach()), state.epoch, config.seed)
         loss.backward()
         # The score belongs to the weights before the step: remember those.
-        state.record(terms, float(loss.detach()), score(run) if state.epoch % settings.validate_every == 0 else None)
+        state.record(terms, float(loss.detach()), run, score if state.epoch % settings.validate_every == 0 else None)
         norm = torch.nn.utils.clip_grad_norm_(fitted, settings.clip)
         if torch.isfinite(norm):
             state.optimiser.step()
+        else:
+            state.skip(settings.epochs, config.seed)
         state.epoch += 1
         state.seconds = before + time.perf_counter() - started
         bar.update()
@@ -204,24 +237,36 @@ class _State:
 
     def __init__(self, weights: dict[str, Tensor], optimiser: torch.optim.Adam, identity: str, settled: int):
         self.weights, self.optimiser, self.identity, self.settled = weights, optimiser, identity, settled
-        self.epoch, self.seconds, self.history = 0, 0.0, []
-        self.best_score, self.best_epoch = float("inf"), 0
+        self.epoch, self.seconds, self.history, self.skipped = 0, 0.0, [], 0
+        self.best_score, self.best_epoch, self.best_share = float("inf"), 0, None
         self.remember()
 
     def remember(self):
         """Take the present weights for the best."""
         self.best = {k: v.detach().clone() for k, v in self.weights.items()}
 
-    def record(self, terms, loss, score):
+    def record(self, terms, loss, run: Trajectory, score_of: Callable | None):
+        """Note an epoch; where it is scored, take its weights for the best if they are."""
         entry = {"epoch": self.epoch, "loss": loss, **{k: float(v.detach()) for k, v in terms.items()}}
-        if score is not None:
-            entry["validation"] = score
+        if score_of is not None:
+            entry["validation"] = score = score_of(run)
             # In the first half, at a high learning rate, a good score is luck: there the latest weights count as best.
             # Otherwise the lower score does; `not >=` also holds where there is nothing to validate on.
             if self.epoch < self.settled or not score >= self.best_score:
                 self.best_score, self.best_epoch = score, self.epoch
+                self.best_share = share_of_movers(run.flow, run.stock)
                 self.remember()
         self.history.append(entry)
+
+    def skip(self, epochs: int, seed: int):
+        """Leave out a step that has no finite gradients, unless too many were left out."""
+        self.skipped += 1
+        check_skipped(self.skipped, epochs, seed)
+
+    def check(self, seed: int):
+        """Refuse a finished training that made the loss grow, or whose best weights move no plausible world."""
+        check_course([entry["loss"] for entry in self.history], seed)
+        check_movers(self.best_share, seed)
 
     def exhausted(self, patience: int) -> bool:
         return self.epoch - self.best_epoch > patience
@@ -239,7 +284,7 @@ class _State:
                 tensors[f"adam.{key}.{name}"] = value.detach()
         about = {"identity": self.identity, "state": json.dumps({
             "epoch": self.epoch, "seconds": self.seconds, "history": self.history, "best_score": self.best_score,
-            "best_epoch": self.best_epoch})}
+            "best_epoch": self.best_epoch, "best_share": self.best_share, "skipped": self.skipped})}
         with artifacts.atomic(file) as temporary:
             save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, temporary, metadata=about)
 
@@ -250,7 +295,8 @@ class _State:
                                 "delete it to train anew, or restore the settings it was made with")
         state = json.loads(about["state"])
         self.epoch, self.seconds, self.history = state["epoch"], state["seconds"], state["history"]
-        self.best_score, self.best_epoch = state["best_score"], state["best_epoch"]
+        self.best_score, self.best_epoch, self.best_share, self.skipped = (
+            state[k] for k in ("best_score", "best_epoch", "best_share", "skipped"))
         with torch.no_grad():
             for name, weight in self.weights.items():
                 weight.copy_(tensors[f"now.{name}"])
@@ -327,6 +373,15 @@ def load_member(file: Path, panel: xr.Dataset, splits: xr.Dataset, config: Confi
 
 @torch.no_grad()
 def predict(member: Member) -> Trajectory:
-    """Run the member over all years with every feature shown; on CPU, persons."""
-    run = member.model()
-    return Trajectory(*(x.cpu() for x in run))
+    """Run the member over all years with every feature shown; on CPU, persons.
+
+    Raises
+    ------
+    DivergenceError
+        When an implausible number of people would move, or the training had failed.
+    """
+    if member.failed is not None:
+        raise member.failed
+    run = Trajectory(*(x.cpu() for x in member.model()))
+    check_movers(share_of_movers(run.flow, run.stock), "of this member")
+    return run

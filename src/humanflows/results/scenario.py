@@ -4,15 +4,16 @@ A scenario is plain data. What becomes of a panel under it is in ``results/scena
 ``model/scenario_run.py``, and what its numbers mean in ``results/scenario_meaning.py``.
 """
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from ..errors import ConfigError
+from ..plain_files import read_yaml
 
 # What may be changed from a year on: variables of the panel by territory and year, and by pair and year.
 TERRITORY = ("births", "deaths", "life_expectancy", "gdp_per_capita", "gdp_growth", "conflict_deaths", "eu_member",
@@ -24,6 +25,7 @@ ALWAYS_ABOVE_ZERO = ("gdp_per_capita", "life_expectancy")
 AT_MOST_ONE = ("eu_member", "democracy", "liberal_democracy")
 HINDSIGHT = ("kept", "dropped")
 DEMOGRAPHY = ("none", "carried", "wpp_medium")
+LONGEST_NAME = 80
 MOST_YEARS = 30      # beyond the panel: more would be a guess about guesses
 _REMEDY = "see config/scenarios for examples"
 
@@ -107,12 +109,7 @@ def read_scenario(file: Path, territories: Sequence[str], years: Sequence[int]) 
     file = Path(file)
     if not file.is_file():
         raise ConfigError(file, "there is no such scenario", _REMEDY)
-    try:
-        given = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(file, f"not readable as plain YAML ({reason})", "mend the file; " + _REMEDY) from error
-    return parse_scenario(given, territories, years, file=file)
+    return parse_scenario(read_yaml(file, "mend the file; " + _REMEDY), territories, years, file=file)
 
 
 def parse_scenario(given: Mapping, territories: Sequence[str], years: Sequence[int], *, file="scenario") -> Scenario:
@@ -147,8 +144,9 @@ def parse_scenario(given: Mapping, territories: Sequence[str], years: Sequence[i
         check.fail("demography", f"{demography!r} with years to {last}, the panel ending in {check.years[-1]}",
                    "a projection needs births and deaths (wpp_medium or carried), and nothing else does")
     name = check.text("name", given["name"])
-    if not name.replace("_", "").isalnum() or not name.isascii():
-        check.fail("name", f"{name!r} cannot name a folder", "use letters, digits and underscores")
+    if not re.fullmatch(f"[A-Za-z0-9_]{{1,{LONGEST_NAME}}}", name):
+        check.fail("name", f"{name!r} cannot name a folder", f"use letters, digits and underscores, {LONGEST_NAME} at "
+                   "most")
     return Scenario(name, check.text("title", given["title"]), check.text("description", given.get("description", "")),
                     tuple(check.change(c, f"changes[{k + 1}]", last) for k, c in enumerate(changes)),
                     check.one_of("hindsight", given.get("hindsight", "kept"), HINDSIGHT),

@@ -169,7 +169,7 @@ def _manifest_of(targets: dict[str, Path]) -> Path:
 def _inputs(source: Source, corrections: Path | None, fetch_options: dict) -> dict:
     """Everything the tables depend on, as digests."""
     registry = fetch_options.get("registry")
-    own = read_corrections(corrections)
+    own = read_corrections(corrections, {s.name: s.table for s in SOURCES.values()})
     data = [paths.TERRITORIES, *(paths.DATA / f for f in source.data_files)]
     return {
         "files": {f: registered(f, registry)["sha256"] for f in source.files},

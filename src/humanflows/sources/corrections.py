@@ -1,17 +1,26 @@
 """Hand corrections of sources, each with its reason: ``data/corrections.csv`` is the only place for them."""
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
 
 from .. import paths
 from ..errors import DuplicateKeyError, InputError, SchemaError
+from ..plain_files import read_table
 from ..schema import TABLES, key_of
 
 COLUMNS = ["source", "table", "key", "old", "new", "reason", "reference"]
 
 
-def read_corrections(file: Path | None = None) -> pd.DataFrame:
+def read_corrections(file: Path | None = None, known: Mapping[str, str] | None = None) -> pd.DataFrame:
     """All corrections.
+
+    Parameters
+    ----------
+    file : default ``data/corrections.csv``.
+    known : table of each source that there is; a correction of another one would never be used.
 
     Returns
     -------
@@ -21,22 +30,61 @@ def read_corrections(file: Path | None = None) -> pd.DataFrame:
     Raises
     ------
     SchemaError, DuplicateKeyError
-        For other columns, an unknown table, a correction without a reason, or two of the same value.
+        For a file that is no such table; an unknown source or table, or a table that the source does not fill; a key
+        that does not name each key column of its table once, with whole numbers where these are due; a correction
+        without a reason; or two of the same value, however their keys are ordered.
     """
     file = Path(file or paths.CORRECTIONS)
     if not file.is_file():
         return pd.DataFrame(columns=COLUMNS)
-    frame = pd.read_csv(file, keep_default_na=False, dtype={"old": "float64", "new": "float64"})
+    frame = read_table(file, COLUMNS, numbers={"old": float, "new": float})
     if list(frame.columns) != COLUMNS:
         raise SchemaError(file, f"columns {list(frame.columns)}", f"give exactly the columns {COLUMNS}")
+    seen = set()
     for row in frame.itertuples():
         if row.table not in TABLES or not row.reason.strip():
             raise SchemaError(file, "unknown table or no reason given", f"name one of {sorted(TABLES)} and say why",
                               key=f"row {row.Index}")
-    twice = frame.duplicated(["source", "table", "key"])
-    if twice.any():
-        raise DuplicateKeyError(file, "value corrected twice", "keep one row", key=frame.loc[twice.idxmax(), "key"])
+        if known is not None:
+            _check_names(row, known, file)
+        cell = (row.source, row.table, *sorted(parse_key(row.key, row.table, file).items()))
+        if cell in seen:
+            raise DuplicateKeyError(file, "value corrected twice", "keep one row", key=row.key)
+        seen.add(cell)
     return frame
+
+
+def _check_names(row, known: Mapping[str, str], file: Path) -> None:
+    """Refuse a correction of a source that does not exist, or of a table that the source does not fill."""
+    if row.source not in known:
+        near = get_close_matches(row.source, known, n=1, cutoff=0.0)[0]
+        raise SchemaError(file, f"correction of the unknown source {row.source!r}, which would never be used",
+                          f"did you mean {near!r}?", key=row.key)
+    if known[row.source] != row.table:
+        raise SchemaError(file, f"correction of the table {row.table!r} of {row.source}, which has none",
+                          f"its table is {known[row.source]!r}", key=row.key)
+
+
+def parse_key(key: str, table: str, file) -> dict[str, str | int]:
+    """Turn ``"year=1995;territory=DEU"`` into a value for each key column of a table but ``source``.
+
+    Raises
+    ------
+    SchemaError
+        Unless each column is named once, with a whole number where the table has those.
+    """
+    parts = [tuple(part.strip() for part in piece.partition("=")) for piece in key.split(";")]
+    named, needed = [name for name, _, _ in parts], set(key_of(table)) - {"source"}
+    if sorted(named) != sorted(needed):
+        raise SchemaError(file, f"key names {sorted(named)} instead of {sorted(needed)}", "name each key column once",
+                          key)
+    given = {}
+    for name, _, value in parts:
+        whole = str(TABLES[table].columns[name].dtype) == "int64"
+        if whole and not re.fullmatch(r"\d{1,4}", value):
+            raise SchemaError(file, f"{name} is {value!r} in a key", "write it as in 2015", key)
+        given[name] = int(value) if whole else value
+    return given
 
 
 def apply_corrections(frame: pd.DataFrame, source: str, file: Path | None = None, *,
@@ -62,9 +110,12 @@ def apply_corrections(frame: pd.DataFrame, source: str, file: Path | None = None
     file = Path(file or paths.CORRECTIONS)
     table = table or next((t for t, s in TABLES.items() if set(s.columns) == set(frame.columns)), None)
     wanted = read_corrections(file)
-    wanted = wanted[(wanted["source"] == source) & (wanted["table"] == table)]
+    wanted = wanted[wanted["source"] == source]
     if wanted.empty:
         return frame
+    if unused := sorted(set(wanted["table"]) - {table}):
+        raise SchemaError(file, f"corrections of the table {unused[0]!r} of {source}, which is the table {table!r}",
+                          "name that table, with its key", key=wanted.loc[wanted["table"] == unused[0], "key"].iloc[0])
     frame = frame.copy()
     column = "persons" if "persons" in frame else "value"
     for row in wanted.itertuples():
@@ -84,12 +135,7 @@ def apply_corrections(frame: pd.DataFrame, source: str, file: Path | None = None
 
 
 def _rows(frame: pd.DataFrame, key: str, table: str, file) -> pd.Series:
-    given = dict(part.split("=", 1) for part in key.split(";") if "=" in part)
-    needed = set(key_of(table)) - {"source"}
-    if set(given) != needed:
-        raise SchemaError(file, f"key names {sorted(given)} instead of {sorted(needed)}", "name each key column once",
-                          key)
     where = pd.Series(True, index=frame.index)
-    for name, value in given.items():
-        where &= frame[name] == (int(value) if frame[name].dtype.kind == "i" else value)
+    for name, value in parse_key(key, table, file).items():
+        where &= frame[name] == value
     return where

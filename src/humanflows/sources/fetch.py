@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import pooch
 import requests
@@ -18,6 +19,7 @@ from .registry import about, check_path
 RETRIES = 3
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 1 << 16
+REDIRECTS = 5  # within one server
 
 pooch.get_logger().setLevel(logging.WARNING)  # a bar is shown; a line per file would repeat it
 
@@ -40,7 +42,7 @@ def fetch(path: str, *, registry: Path | None = None, mirror: Path | None = ...,
     Raises
     ------
     SourceFileError
-        Naming the file, expected and found sha256, and the remedy.
+        Naming the file and the remedy: what was expected and found, or what the server did.
     """
     entry = about(check_path(path), registry)
     cache = Path(cache or paths.CACHE)
@@ -97,49 +99,64 @@ def _remembered(memory: Path) -> dict:
 
 
 def _download(path: str, entry: dict, cache: Path, progress: bool) -> None:
-    downloader = ResumingDownloader(part=cache / f"{path}.part", progress=progress)
+    downloader = ResumingDownloader(part=cache / f"{path}.part", size=int(entry["bytes"]), progress=progress)
     store = pooch.create(path=cache, base_url="", registry={path: entry["sha256"]}, urls={path: entry["url"]},
                          retry_if_failed=RETRIES)
     remedy = (f"check the connection and try again, or put the file at {path} in a folder named by HUMANFLOWS_MIRROR")
     try:
         store.fetch(path, downloader=downloader)
+    except _Refused as error:
+        raise SourceFileError(entry["url"], f"{error}; nothing was replaced", remedy, key=path) from error
+    except (requests.exceptions.RequestException, OSError) as error:   # an address that is none among them
+        raise SourceFileError(entry["url"], f"could not be downloaded ({type(error).__name__}: {error})", remedy,
+                              key=path) from error
     except ValueError as error:  # pooch: the hash of what was downloaded differs
         raise SourceFileError(entry["url"], f"downloaded bytes are not the registered ones: expected sha256 "
                               f"{entry['sha256']}, found {downloader.found}; nothing was replaced", remedy, key=path,
                               ) from error
-    except (requests.exceptions.RequestException, OSError) as error:
-        raise SourceFileError(entry["url"], f"could not be downloaded ({type(error).__name__}: {error})", remedy,
-                              key=path) from error
+
+
+class _Refused(Exception):
+    """What the server offers is not what is registered; asking again would not help."""
 
 
 class ResumingDownloader:
     """Downloader for pooch that keeps what it has in a ``.part`` file and asks only for the rest.
 
     pooch's own HTTP downloader begins anew after every cut. This one sends a Range header; a server that ignores it
-    answers 200 with the whole file, and then the part is begun again.
+    answers 200 with the whole file, and then the part is begun again. No more is taken than the file's size, and no
+    redirect is followed to another server, or to one without encryption.
 
     Parameters
     ----------
     part : where the unfinished download lies between attempts and between runs.
+    size : of the whole file, bytes.
     progress : show a bar.
     """
 
-    def __init__(self, part: Path, progress: bool = True):
-        self.part, self.progress, self.found = Path(part), progress, "nothing"
+    def __init__(self, part: Path, size: int, progress: bool = True):
+        self.part, self.size, self.progress, self.found = Path(part), size, progress, "nothing"
 
     def __call__(self, url: str, output_file: str, pooch) -> None:
         """Bring the whole file to ``output_file``; a cut connection raises and leaves the part for the next attempt."""
         self.part.parent.mkdir(parents=True, exist_ok=True)
         have = self.part.stat().st_size if self.part.is_file() else 0
+        if have > self.size:      # of another edition
+            self.part.unlink()
+            have = 0
         # identity: a compressed answer would make the offsets of the Range header meaningless
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as answer:
+        with _open(url, headers) as answer:
             if answer.status_code == 416:  # the part is longer than the file, or just complete
-                if answer.headers.get("Content-Range", "") != f"bytes */{have}":
-                    self.part.unlink()
+                if not have or answer.headers.get("Content-Range", "") != f"bytes */{have}":
+                    self.part.unlink(missing_ok=True)
                     raise requests.exceptions.ConnectionError(f"{url}: partial download does not fit; begun again")
+                if have != self.size:
+                    self._refuse(f"{have} bytes")
             else:
                 answer.raise_for_status()
+                if answer.status_code not in (200, 206):
+                    raise requests.exceptions.ConnectionError(f"{url}: the server answered {answer.status_code}")
                 self._receive(answer, url, have)
         self.found = sha256(self.part)
         os.replace(self.part, output_file)
@@ -150,11 +167,44 @@ class ResumingDownloader:
             self.part.unlink()
             raise requests.exceptions.ConnectionError(f"{url}: server sent another range than asked for")
         start = have if resumed else 0
-        length = answer.headers.get("Content-Length")
-        total = start + int(length) if length else None
+        length = answer.headers.get("Content-Length", "")
+        if length.isdecimal() and start + int(length) != self.size:
+            self._refuse(f"{start + int(length)} bytes")
         with (open(self.part, "ab" if resumed else "wb") as out,
-              tqdm(total=total, initial=start, unit="B", unit_scale=True, desc=self.part.stem,
+              tqdm(total=self.size, initial=start, unit="B", unit_scale=True, desc=self.part.stem,
                    disable=not self.progress, leave=False) as bar):
             for chunk in answer.iter_content(CHUNK):
+                if out.tell() + len(chunk) > self.size:
+                    self._refuse("more bytes")
                 out.write(chunk)
                 bar.update(len(chunk))
+            if out.tell() < self.size:
+                raise requests.exceptions.ConnectionError(f"{url}: the server sent {out.tell()} of {self.size} bytes")
+
+    def _refuse(self, what: str):
+        self.part.unlink(missing_ok=True)
+        raise _Refused(f"the server has {what} instead of the registered {self.size}")
+
+
+@contextlib.contextmanager
+def _open(url: str, headers: dict):
+    """The answer to a request, after redirects within the same server."""
+    for _ in range(1 + REDIRECTS):
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT, allow_redirects=False) as answer:
+            if not answer.is_redirect:
+                yield answer
+                return
+            target = urljoin(url, answer.headers["Location"])
+        if _server(target) != _server(url):
+            raise _Refused(f"the server sends elsewhere, to {target!r}")
+        url = target
+    raise _Refused(f"the server redirects more than {REDIRECTS} times")
+
+
+def _server(url: str) -> tuple:
+    """What must stay the same in a redirect: https, host and port."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or 443
+    except ValueError:
+        return (url,)

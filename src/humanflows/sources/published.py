@@ -123,7 +123,7 @@ def read_names(index: Path) -> list[str | None]:
 
 def _matrices(paths, index) -> tuple[np.ndarray, list[int]]:
     files = sorted(Path(paths).glob("*.json")) if isinstance(paths, (str, Path)) else sorted(map(Path, paths))
-    files = [f for f in files if f.stem.isdigit()]
+    files = [f for f in files if f.stem.isdecimal()]
     if not files:
         raise SourceFileError(paths, "no file named YYYY.json", "pass the folder of the published matrices")
     rows = read_names(Path(index) if index is not None else files[0].parent.parent / "indexes-regions.json")

@@ -2,13 +2,17 @@
 import re
 from functools import cache
 from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
 
 import pandas as pd
 
 from .. import paths
 from ..errors import SchemaError, SourceFileError
+from ..plain_files import read_table
 
 COLUMNS = ["path", "bytes", "sha256", "url", "source", "licence", "vintage"]
+MOST_BYTES = 10**11
+SCHEME = "https"     # what is not encrypted could be replaced on its way
 
 
 def registry(file: Path | None = None) -> pd.DataFrame:
@@ -25,7 +29,8 @@ def registry(file: Path | None = None) -> pd.DataFrame:
     Raises
     ------
     SchemaError, SourceFileError
-        For missing columns, a path that is repeated, absolute or leaves the folder, or a sha256 that is none.
+        For a file that is no such table, a path that is repeated, absolute or leaves the folder, a sha256 or a size
+        that is none, or an address that is not https.
     """
     return _read(Path(file or paths.REGISTRY)).copy()
 
@@ -34,10 +39,7 @@ def registry(file: Path | None = None) -> pd.DataFrame:
 def _read(file: Path) -> pd.DataFrame:
     if not file.is_file():
         raise SourceFileError(file, "registry is missing", "run scripts/build_registry.py, or restore it from git")
-    frame = pd.read_csv(file, keep_default_na=False, dtype={"bytes": "int64"})
-    absent = [c for c in COLUMNS if c not in frame]
-    if absent:
-        raise SchemaError(file, f"registry lacks the columns {absent}", f"give the columns {COLUMNS}")
+    frame = read_table(file, COLUMNS, numbers={"bytes": int})
     for path in frame["path"]:
         check_path(path, file)
     twice = frame["path"].duplicated()
@@ -46,6 +48,10 @@ def _read(file: Path) -> pd.DataFrame:
     bad = ~frame["sha256"].str.fullmatch("[0-9a-f]{64}")
     if bad.any():
         raise SchemaError(file, "not a sha256", "give 64 hexadecimal digits", key=frame.loc[bad.idxmax(), "path"])
+    for row in frame.itertuples():
+        check_address(row.url, file, row.path)
+        if not 0 < row.bytes <= MOST_BYTES:
+            raise SchemaError(file, f"a file of {row.bytes} bytes", f"give its size, 1 to {MOST_BYTES}", key=row.path)
     frame["group"] = frame["path"].str.split("/").str[0]
     return frame
 
@@ -63,6 +69,25 @@ def check_path(path: str, file="registry") -> str:
         raise SourceFileError(file, f"unsafe path {path!r}", "use a relative path with forward slashes, without '..'",
                               key=path)
     return path
+
+
+def check_address(url: str, file="registry", key=None) -> str:
+    """Refuse an address that is not one of https, or that holds a name and password.
+
+    Raises
+    ------
+    SourceFileError
+        Naming the address.
+    """
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme == SCHEME and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:      # a port or host that is none
+        good = False
+    if not good or not re.fullmatch(r"[\x21-\x7e]+", url):
+        raise SourceFileError(file, f"{url!r} is no address to download from", "give one that begins with https://, "
+                              "without spaces, user name or password", key=key)
+    return url
 
 
 def files(prefix: str = "", file: Path | None = None) -> list[str]:

@@ -195,15 +195,16 @@ def _incomes(start, cycle, conflict) -> np.ndarray:
 
 def _vital_rates(config, income, conflict, years):
     """Life expectancy, births and deaths per resident and year: development lowers births and lengthens life."""
-    draw = stream(config, "vital")
-    n = income.shape[1]
+    draw, v, n = stream(config, "vital"), config.vital, income.shape[1]
     develop = np.clip((np.log(income) - np.log(500)) / np.log(120), 0, 1.2)
     pandemic = np.array([1.0 if y == config.events.pandemic_year else 0.0 for y in years])[:, None]
-    life = 58 + 24 * develop + 1.5 * draw.standard_normal(n) - 8 * conflict - 1.5 * pandemic
-    births = 0.038 - 0.028 * develop + 0.0015 * draw.standard_normal(n)
+    life = (v.life_expectancy + v.life_gain * develop + v.life_spread * draw.standard_normal(n)
+            - v.life_lost_war * conflict - v.life_lost_pandemic * pandemic)
+    births = v.birth_rate - v.birth_decline * develop + v.birth_spread * draw.standard_normal(n)
     # Rich populations are old and poor ones short-lived: crude death rates differ less than lives do.
-    deaths = 0.0085 + 0.0015 * draw.standard_normal(n) + 0.0002 * (75 - life)
-    return np.clip(life, 35, 88), np.clip(births, 0.007, 0.05), np.clip(deaths, 0.003, 0.03)
+    deaths = v.death_rate + v.death_spread * draw.standard_normal(n) + v.death_by_life * (75 - life)
+    return (np.clip(life, 35, 88), np.clip(births, v.birth_least, v.birth_most),
+            np.clip(deaths, v.death_least, v.death_most))
 
 
 def _union(config, territories, years, events):
