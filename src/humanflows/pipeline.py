@@ -17,12 +17,14 @@ from .config import Config
 from .errors import ArtifactError
 from .model import train as training
 from .panel.harmonise import harmonise as harmonise_tables
+from .panel.inventory import describe_panel
 from .panel.splits import make_splits, training_observations
 from .results.errors import TABLES as ERROR_TABLES
 from .results.estimates import open_estimates, write_estimates
 from .results.protocol_tables import Collected
 from .results.release import Together
 from .sources import catalogue
+from .sources.omissions import COLUMNS as OMITTED
 from .territories import codes
 
 
@@ -108,24 +110,37 @@ def _table_inputs(config: Config) -> dict:
             "tables_code": artifacts.code_digest(*_RECONSTRUCTING)}
 
 
+NOTHING_OMITTED = pd.DataFrame(columns=["source", *OMITTED])   # nobody in the simulated world publishes a remainder
+
+# Tables about the panel, beside it: what it holds, and what readers and harmonising left out.
+PANEL_TABLES = ("reports", "repeated", "breaks", "omitted")
+
+
 def harmonise(config: Config, *, refresh: bool = False) -> Path:
-    """Tables to panel: ``panel.nc`` and, beside it, ``splits.nc``."""
+    """Tables to panel: ``panel.nc`` and, beside it, ``splits.nc`` and the ``PANEL_TABLES``."""
     target = panel_path(config)
     inputs = {**_table_inputs(config), "years": config.years, "split": config.as_dict()["split"],
               "code": artifacts.code_digest("panel", "schema.py", "territories.py")}
 
     def make():
+        world = config.profile == "world"
         tables = read_tables(config)
-        places = codes() if config.profile == "world" else tuple(sorted(tables["territory_year"]["territory"].unique()))
-        about = catalogue.about_sources() if config.profile == "world" else {}
-        panel = harmonise_tables(tables, places, config.years, about)
+        places = codes() if world else tuple(sorted(tables["territory_year"]["territory"].unique()))
+        panel = harmonise_tables(tables, places, config.years, catalogue.about_sources() if world else {})
         splits = make_splits(panel, config.split)  # both or none: a split that fails leaves the earlier panel
+        about = {**describe_panel(tables, panel), "omitted": catalogue.omissions() if world else NOTHING_OMITTED}
         artifacts.write_netcdf(panel, target, compress=1)
         artifacts.write_netcdf(splits, splits_path(config))
+        for name, table in about.items():
+            artifacts.write_text(table_path(config, name), table.to_csv(index=False, float_format="%.10g"))
+        print(f"harmonise: {about['repeated']['cells'].sum():,} of {about['reports']['cells'].sum():,} reports repeat "
+              f"one of a newer collection; {len(about['breaks']):,} breaks of a thousand persons or more", flush=True)
+        left_out = about["omitted"].groupby(["source", "reason"])[["rows", "persons"]].sum().reset_index()
         return {"territories": len(places), "observations": panel.sizes["observation"],
-                "witnesses": panel.sizes["witness"]}
+                "witnesses": panel.sizes["witness"], "omitted": left_out.to_dict("records")}
 
-    return _made(target, inputs, make, config, "harmonise", refresh, [splits_path(config)])
+    return _made(target, inputs, make, config, "harmonise", refresh,
+                 [splits_path(config), *(table_path(config, t) for t in PANEL_TABLES)])
 
 
 def open_panel(config: Config) -> xr.Dataset:
