@@ -176,6 +176,13 @@ def test_every_reference_is_in_the_bibliography():
         assert used and used <= keys
 
 
+def test_every_source_that_is_named_is_in_the_catalogue():
+    from humanflows.sources.catalogue import SOURCES
+
+    named = {n for cell in read_systems()["source"] for n in cell.split("|")} - {"*"}
+    assert named <= {n for n, s in SOURCES.items() if {"flow", "period_flow"} & set(s.tables)}
+
+
 def test_priors_of_durations_are_those_of_the_published_coefficients():
     coefficients, priors = read_coefficients(), read_classes()
     logs = -np.log(coefficients.pivot(index="duration", columns="model", values="coefficient"))
@@ -230,6 +237,19 @@ def test_every_report_of_the_panel_has_a_definition(panel_flow):
     told = describe_reports(flow)
     assert len(told) == len(flow.drop_duplicates(["source", "reporter", "side", "criterion", "year"]))
     assert add_priors(told)["log_bias_mean"].notna().all()
+
+
+@pytest.mark.sources
+def test_sums_over_years_have_one_definition_from_first_to_last(source_file):
+    from humanflows.sources.catalogue import SOURCES, load_source
+
+    for name, source in SOURCES.items():
+        if "period_flow" in source.tables:
+            for file in source.files:
+                source_file(file)
+            frame = load_source(name)["period_flow"]
+            first, last = (describe_reports(frame.rename(columns={c: "year"})) for c in ("first_year", "last_year"))
+            assert first["row"].tolist() == last["row"].tolist() and len(first)
 
 
 @pytest.mark.sources
