@@ -89,6 +89,11 @@ def readme(frame: pd.DataFrame) -> str:
         "be missing to many readers |",
         "| `aliases.csv` | other names of territories, and what is no territory here: kind, territories, note |",
         "| `corrections.csv` | every hand correction of a source: source, table, key, old, new, reason, reference |",
+        "| `reporting_systems.csv` | what a migrant is in each reporter's system: source, reporter, side, criterion, "
+        "years, system, duration of stay, class, breaks, reference |",
+        "| `reporting_classes.csv` | expected log bias of a report, by duration and by class and side |",
+        "| `duration_coefficients.csv` | published factors between durations of stay |",
+        "| `panel/` | what two reports of one flow say of each other |",
         "| `baci_order.csv` | order of the rows of the trade matrix of 2000–2020 |",
         "| `uk_national_insurance.csv` | adults from overseas who registered for a National Insurance number, the "
         "fifteen largest nationalities of each year and the total; transcribed from the Department for Work and "

@@ -549,6 +549,11 @@ def needs_part(section: str) -> str:
     return "\n".join(_block(b) for b in blocks) if blocks else "*Nothing to show in the release at hand.*\n"
 
 
+def report_part(section: Callable[[str], list], which: str) -> str:
+    """One section of a chapter that is made of blocks, as Markdown."""
+    return "\n".join(_block(b) for b in section(which))
+
+
 def _block(block) -> str:
     """A table, several folded ones, a figure or a paragraph of a report as Markdown."""
     if hasattr(block, "tables"):
@@ -746,6 +751,7 @@ def _draw_speed(target: Path) -> None:
 
 
 def _parts(profile: str) -> dict[str, Callable[[], str]]:
+    from . import reporting_pages
     from .results import interval_report, needs_report, speed
     from .results.protocol_report import SECTIONS
 
@@ -755,6 +761,7 @@ def _parts(profile: str) -> dict[str, Callable[[], str]]:
             **{f"{_SPEED}{s}": partial(speed_part, s) for s in speed.MEASURED},
             **{f"{_NEEDS}{s}": partial(needs_part, s) for s in needs_report.SECTIONS},
             **{f"{_INTERVALS}{s}": partial(intervals_part, s) for s in interval_report.SECTIONS},
+            **{f"reporting_{s}": partial(report_part, reporting_pages.section, s) for s in reporting_pages.SECTIONS},
             "numbers": lambda: numbers_part(profile),
             "release_banner": _banner_of_release, "build_report": lambda: build_report(profile),
             "countries": countries_part, "grades": grades_part}

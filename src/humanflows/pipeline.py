@@ -18,6 +18,7 @@ from .errors import ArtifactError
 from .model import train as training
 from .panel.harmonise import harmonise as harmonise_tables
 from .panel.inventory import describe_panel
+from .panel.reporting_systems import describe_reports
 from .panel.splits import make_splits, training_observations
 from .results.errors import TABLES as ERROR_TABLES
 from .results.estimates import open_estimates, write_estimates
@@ -76,7 +77,9 @@ def read_tables(config: Config) -> dict:
     """Tidy tables of a profile: observed in the twin, or read from the real sources."""
     if config.profile == "twin":
         return add_reconstruction(observe_twin(simulate_twin(config), config))
-    return add_reconstruction(catalogue.load_all())
+    tables = catalogue.load_all()
+    describe_reports(tables["flow"])      # a report that nobody has defined stops here, and is named
+    return add_reconstruction(tables)
 
 
 def observe_twin(world, config: Config) -> dict:
