@@ -169,7 +169,7 @@ def _manifest_of(targets: dict[str, Path]) -> Path:
 def _inputs(source: Source, corrections: Path | None, fetch_options: dict) -> dict:
     """Everything the tables depend on, as digests."""
     registry = fetch_options.get("registry")
-    own = read_corrections(corrections, {s.name: s.table for s in SOURCES.values()})
+    own = read_corrections(corrections, {s.name: s.tables for s in SOURCES.values()})
     data = [paths.TERRITORIES, *(paths.DATA / f for f in source.data_files)]
     return {
         "files": {f: registered(f, registry)["sha256"] for f in source.files},
@@ -225,7 +225,7 @@ def _read_and_keep(source: Source, targets: dict[str, Path], inputs: dict, corre
     start, omitted = time.perf_counter(), Omissions()
     frames = read_source(source, fetch_all(source.files, **fetch_options), omitted)
     for table, read in frames.items():
-        frame = apply_corrections(read, source.name, corrections, table=table)
+        frame = apply_corrections(read, source.name, corrections, table=table, others=source.tables)
         frames[table] = frame if frame is read else validate(frame, table, file=corrections or paths.CORRECTIONS)
     # The manifest goes first and comes last: a run cut off in between leaves tables that count as unread.
     manifest_path(_manifest_of(targets)).unlink(missing_ok=True)

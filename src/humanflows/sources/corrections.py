@@ -1,6 +1,6 @@
 """Hand corrections of sources, each with its reason: ``data/corrections.csv`` is the only place for them."""
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -14,13 +14,13 @@ from ..schema import TABLES, key_of
 COLUMNS = ["source", "table", "key", "old", "new", "reason", "reference"]
 
 
-def read_corrections(file: Path | None = None, known: Mapping[str, str] | None = None) -> pd.DataFrame:
+def read_corrections(file: Path | None = None, known: Mapping[str, Sequence[str]] | None = None) -> pd.DataFrame:
     """All corrections.
 
     Parameters
     ----------
     file : default ``data/corrections.csv``.
-    known : table of each source that there is; a correction of another one would never be used.
+    known : tables of each source that there is; a correction of another one would never be used.
 
     Returns
     -------
@@ -54,15 +54,15 @@ def read_corrections(file: Path | None = None, known: Mapping[str, str] | None =
     return frame
 
 
-def _check_names(row, known: Mapping[str, str], file: Path) -> None:
+def _check_names(row, known: Mapping[str, Sequence[str]], file: Path) -> None:
     """Refuse a correction of a source that does not exist, or of a table that the source does not fill."""
     if row.source not in known:
         near = get_close_matches(row.source, known, n=1, cutoff=0.0)[0]
         raise SchemaError(file, f"correction of the unknown source {row.source!r}, which would never be used",
                           f"did you mean {near!r}?", key=row.key)
-    if known[row.source] != row.table:
+    if row.table not in known[row.source]:
         raise SchemaError(file, f"correction of the table {row.table!r} of {row.source}, which has none",
-                          f"its table is {known[row.source]!r}", key=row.key)
+                          f"it has {', '.join(known[row.source])}", key=row.key)
 
 
 def parse_key(key: str, table: str, file) -> dict[str, str | int]:
@@ -88,7 +88,7 @@ def parse_key(key: str, table: str, file) -> dict[str, str | int]:
 
 
 def apply_corrections(frame: pd.DataFrame, source: str, file: Path | None = None, *,
-                      table: str | None = None) -> pd.DataFrame:
+                      table: str | None = None, others: Sequence[str] = ()) -> pd.DataFrame:
     """Replace each corrected value of a source, provided that the value read is the one the correction is about.
 
     Parameters
@@ -97,6 +97,7 @@ def apply_corrections(frame: pd.DataFrame, source: str, file: Path | None = None
     source : its name; corrections of other sources are not looked at.
     file : default ``data/corrections.csv``.
     table : which table ``frame`` is; default: recognised by its columns.
+    others : further tables that the source fills, whose corrections are applied to them.
 
     Returns
     -------
@@ -111,11 +112,12 @@ def apply_corrections(frame: pd.DataFrame, source: str, file: Path | None = None
     table = table or next((t for t, s in TABLES.items() if set(s.columns) == set(frame.columns)), None)
     wanted = read_corrections(file)
     wanted = wanted[wanted["source"] == source]
-    if wanted.empty:
-        return frame
-    if unused := sorted(set(wanted["table"]) - {table}):
+    if unused := sorted(set(wanted["table"]) - {table, *others}):
         raise SchemaError(file, f"corrections of the table {unused[0]!r} of {source}, which is the table {table!r}",
                           "name that table, with its key", key=wanted.loc[wanted["table"] == unused[0], "key"].iloc[0])
+    wanted = wanted[wanted["table"] == table]
+    if wanted.empty:
+        return frame
     frame = frame.copy()
     column = "persons" if "persons" in frame else "value"
     for row in wanted.itertuples():
