@@ -13,7 +13,6 @@ from ..dataset.answers import Answers
 from ..dataset.evidence import BASIS_MEANINGS
 from ..plotting.charts import SOURCE_TITLES
 from . import sentences, words
-from .files import SMALLEST
 from .tables import ARRIVALS, DEPARTURES, PROVENANCE_MEANINGS, SIDES, Country
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -59,8 +58,7 @@ def render_page(country: Country, figures: Mapping[str, str], files: Mapping[str
         arrivals=ARRIVALS, departures=DEPARTURES, headline=sentences.headline(country),
         people=sentences.people(country), sure=sentences.how_sure(country), alts=sentences.alts(country),
         description=sentences.description(country),
-        basis_meanings=BASIS_MEANINGS, provenance=PROVENANCE_MEANINGS, titles=SOURCE_TITLES,
-        smallest=SMALLEST)
+        basis_meanings=BASIS_MEANINGS, provenance=PROVENANCE_MEANINGS, titles=SOURCE_TITLES)
 
 
 def index_row(country: Country) -> dict:
