@@ -11,30 +11,35 @@ from humanflows.results.estimates import net_migration_of
 from humanflows.results.release import write_estimates_of
 
 CODES = ["COL", "DEU", "ESP", "MLT", "POL", "SYR", "TUR", "VEN"]
+OCEAN = ["AUS", "DEU", "FJI", "JPN", "NZL", "RUS", "TON", "USA", "WSM"]
 YEARS = list(range(2007, 2023))
 METHODS = ("Abel & Cohen 2023: demographic accounting, pseudo-Bayes", "Abel & Cohen 2023: migration rate")
 
 
-def write_release(folder, flow, panel=None, *, whole=True):
+def write_release(folder, flow, panel=None, *, whole=True, codes=CODES):
     """Write a release; without intervals, birthplaces, sources and events where it is not whole."""
-    n, dates = len(CODES), [*YEARS, YEARS[-1] + 1]
+    n, dates = len(codes), [*YEARS, YEARS[-1] + 1]
     folder.mkdir(parents=True, exist_ok=True)
-    dims = {"year": YEARS, "origin": CODES, "destination": CODES}
+    dims = {"year": YEARS, "origin": codes, "destination": codes}
     stock = np.linspace(1.0, 2.0, len(dates))[:, None, None] * flow.mean(0) * 7
     estimates = xr.Dataset(
         {"flow": (tuple(dims), flow), "net_migration": (("year", "residence"), net_migration_of(flow)),
          "stock": (("date_year", "birthplace", "residence"), stock)},
-        coords={**dims, "residence": CODES, "date_year": dates, "birthplace": CODES})
+        coords={**dims, "residence": codes, "date_year": dates, "birthplace": codes})
     bounds = None
     if whole:
         bounds = xr.Dataset({f"{v}_{end}": estimates[v] * factor if v != "net_migration" else estimates[v] + shift
                              for v in estimates for end, factor, shift in (("lower", 0.5, -5e3), ("upper", 3.0, 5e3))})
+        bounds["flow_upper"] = bounds["flow_upper"].clip(min=1.5)       # nobody is released with an interval as well
         bounds = bounds.assign({k: bounds[k].sel(date_year=dates[::5]) for k in ("stock_lower", "stock_upper")})
     write_estimates_of(estimates, folder, bounds)
     if whole:
         write_sources(panel, folder / "sources.nc")
         parts = np.minimum(1000, np.ceil(flow)).transpose(1, 2, 0)
         born = {"native_part": np.round(parts * 0.7), "return_part": np.round(parts * 0.2)}
+        if "SYR" in codes:      # hardly anybody returns
+            back = (codes.index("SYR"), codes.index("DEU"))
+            born["return_part"][back] = np.round(parts[back] * 0.004)
         off = {k: ("birthplace", end, "year") for k, end in (("presence", "origin"), ("leaning", "destination"))}
         artifacts.write_netcdf(xr.Dataset(
             {**{k: (("origin", "destination", "year"), v.astype(np.int16)) for k, v in born.items()},
