@@ -25,6 +25,7 @@ import yaml
 from tqdm import tqdm
 
 from . import artifacts, paths
+from .alternatives import describe_figures, mend_pages
 from .config import Config, load_config
 from .errors import ArtifactError, ConfigError
 from .offline import dead_links, external_requests
@@ -32,7 +33,8 @@ from .offline import dead_links, external_requests
 KERNEL = "python3"
 BOOK_PACKAGES = ("jupyter-book", "sphinx", "myst-nb", "papermill")
 # Changing these modules changes no number of an executed notebook.
-_NOT_IN_NOTEBOOKS = {"book.py", "cli.py", "cluster.py", "countries", "explorer", "offline.py", "__pycache__"}
+_NOT_IN_NOTEBOOKS = {"alternatives.py", "book.py", "cli.py", "cluster.py", "countries", "explorer", "offline.py",
+                     "__pycache__"}
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _SUBSTITUTION = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 _GENERATED = re.compile(r"^<!-- generated: ([a-z_]+) -->[ \t]*$", re.MULTILINE)
@@ -885,6 +887,7 @@ def _stage_notebook(name: str, profile: str, target: Path) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
+    describe_figures(notebook, paths.NOTEBOOKS / name)
     first = notebook.cells[0]
     head, _, rest = first.source.partition("\n")
     if first.cell_type != "markdown" or not head.startswith("# "):
@@ -922,6 +925,7 @@ def build_html(profile: str = "twin") -> Path:
                             f"mend the pages named; the whole log is in {paths.BUILD / 'book.log'}")
     html = work / "_build" / "html"
     _mend_citations(html)
+    mend_pages(html)
     outside = external_requests(html)
     if outside:
         raise ArtifactError(html, "pages load from the network:\n" + "\n".join(outside),

@@ -1,4 +1,6 @@
 """The built book in a browser: no page keeps out who sees little or uses no mouse, none is wider than a telephone."""
+import re
+
 import pytest
 import yaml
 
@@ -38,6 +40,16 @@ def test_a_page_is_accessible_and_fits_a_telephone(page):
     assert page.title() and page.locator("h1:visible").count() == 1     # the theme has another one for print
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_pictures_have_words_and_tables_heads(page):
+    """Axe takes a file's name for a text; a reader of screens hears it letter by letter."""
+    texts = page.evaluate("[...document.images].map(n => n.getAttribute('alt'))")
+    # one word with a full stop or a stroke is the name of a file
+    mute = [t for t in texts if re.fullmatch(r"\s*|\S*[./]\S*|output|image|figure|picture", t or "")]
+    empty = page.evaluate("""[...document.querySelectorAll('th')].filter(n => !n.textContent.trim())
+        .map(n => n.closest('table').outerHTML.slice(0, 300))""")
+    assert not mute and not empty
 
 
 def test_every_page_can_be_found(page):

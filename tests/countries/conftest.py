@@ -30,6 +30,7 @@ def write_release(folder, *, full=True, factor=1.0):
     flow = np.round(rng.lognormal(7, 1.5, (t, n, n)) * factor, 1).astype(np.float32)
     flow[:, np.arange(n), np.arange(n)] = 0
     flow[:, CODES.index("TUV"), CODES.index("COD")] = 0        # nobody moves
+    flow[0, CODES.index("DEU"), CODES.index("TUV")] = 6        # few do
     stock = np.round(rng.lognormal(9, 1.5, (t + 1, n, n)) * factor).astype(np.float32)
     net = (flow.sum(1, dtype=np.float64) - flow.sum(2, dtype=np.float64)).astype(np.float32)
     places = {d: list(CODES) for d in ("origin", "destination", "birthplace", "residence")}

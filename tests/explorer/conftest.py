@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from small_release import CODES, METHODS, YEARS, write_release
+from small_release import CODES, METHODS, OCEAN, YEARS, write_release
 
 from humanflows import artifacts
 from humanflows.explorer import comparisons
@@ -19,6 +19,8 @@ def flow():
     level = 10 ** rng.uniform(0.2, 5.5, (n, n))
     values = level * np.exp(np.cumsum(rng.normal(0, 0.1, (len(YEARS), n, n)), 0))
     values[YEARS.index(2015), CODES.index("SYR"), CODES.index("DEU")] = 321_400.0
+    values[YEARS.index(2015), CODES.index("COL"), CODES.index("MLT")] = 5.95
+    values[YEARS.index(2015), CODES.index("MLT"), CODES.index("COL")] = 0.2
     values[:, np.arange(n), np.arange(n)] = 0.0
     return compact(values)
 
@@ -72,6 +74,15 @@ def whole_page(release, panel, peers, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(comparisons, "published_peers", lambda *_, download: {} if download else peers)
         return write_explorer(tmp_path_factory.mktemp("book") / "explorer", release, panel=file).parent
+
+
+@pytest.fixture(scope="session")
+def ocean_page(tmp_path_factory):
+    """A page of places on both sides of the antimeridian, everybody moving to everybody; its folder."""
+    moves = np.full((len(YEARS), len(OCEAN), len(OCEAN)), 1000.0)
+    moves[:, np.arange(len(OCEAN)), np.arange(len(OCEAN))] = 0.0
+    made = write_release(tmp_path_factory.mktemp("ocean") / "release", moves, whole=False, codes=OCEAN)
+    return write_explorer(tmp_path_factory.mktemp("book") / "explorer", made, sources=False).parent
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from humanflows.errors import SchemaError
-from humanflows.explorer.packing import NO_NUMBER, Part, decode, encode, unpack
+from humanflows.explorer.packing import NO_NUMBER, Part, decode, decode_share, encode, encode_share, unpack
 
 PERSONS = hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(0, 1e9, allow_nan=False))
 
@@ -31,7 +31,18 @@ def test_ends_are_rounded_outwards_and_order_is_kept(persons, digits):
 def test_known_codes():
     assert encode([0, 7.4, 999.4, 999.6, 1234, 9_996, 456_700, np.nan], 3).tolist() == [0, 7, 999, 1000, 1023, 1900,
                                                                                         1000 + 900 * 2 + 357, 0]
+    assert encode([0.5, 0.99, 1.5], 3).tolist() == [1, 1, 2]        # half a person and more is somebody
     assert decode([0, 999, 1000, 1023, 1900], 3).tolist() == [0, 999, 1000, 1230, 10_000]
+
+
+@given(hnp.arrays(np.float64, 30, elements=st.floats(0, 1)))
+def test_shares_are_finest_where_nearly_nobody_or_everybody_is(shares):
+    codes = encode_share(shares)
+    back = decode_share(codes)
+    close = (shares <= 0.02) | (shares >= 0.98)
+    assert (np.abs(back - shares) <= np.where(close, 0.0005, 0.0105) + 1e-9).all()
+    assert (encode_share(back) == codes).all() and codes.max() < 256
+    assert (np.diff(codes[np.argsort(shares)]) >= 0).all()
 
 
 @pytest.mark.parametrize("width", [1, 2, 4])

@@ -3,8 +3,13 @@ import re
 import shutil
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
+from pyproj import Transformer
 from small_release import CODES, METHODS, YEARS
+
+from humanflows.explorer.outlines import EQUAL_EARTH, WIDTH, _frame
+from humanflows.explorer.packing import unpack
 
 READY = "html[data-state=ready]"
 
@@ -38,6 +43,19 @@ def filled(page):
         .every(n => n.querySelector('table'))""")
 
 
+def unpacked(folder):
+    """About the territories of a page."""
+    name, about, _ = unpack((folder / "territories.data.js").read_bytes())
+    return name, about
+
+
+def unproject(drawn, x, y):
+    """Degrees of a point of the map."""
+    left, top, step, _ = _frame()
+    transformer = Transformer.from_crs(EQUAL_EARTH, 4326, always_xy=True)
+    return transformer.transform(left + x * step, -(top + y * step))
+
+
 def shown(page):
     """The view that the address names."""
     return dict(part.split("=") for part in page.evaluate("location.hash").lstrip("#").split("&"))
@@ -55,7 +73,7 @@ def test_it_loads_and_says_what_it_shows(browser, whole_page, flow):
         assert page.locator("#map .land path.chosen").count() == 1
         assert page.locator("#series svg .band").count() == 1 and page.locator("#net svg .band").count() == 1
         assert page.locator("#stocks svg .line").count() == 2
-        assert "fewer than 10 persons" in page.inner_text(".lead") and "steps of 2%" in page.inner_text("#born-panel")
+        assert page.inner_text("#born-steps") == "2%"
         assert page.locator("#compare-why").is_hidden() and page.locator("#problems").is_hidden()
 
 
@@ -125,7 +143,92 @@ def test_meta_is_compared_where_it_counts(browser, whole_page, flow):
                 for r in page.locator("#ranking tbody tr").all()}
         counted = 0.8 * flow[YEARS.index(2020), CODES.index("SYR"), CODES.index("DEU")]
         assert float(rows["Syria"].replace(",", "")) == pytest.approx(counted, rel=0.01)
-        assert rows["Spain"] == "–" and page.locator("#meta-note").is_visible()
+        # Spain is a country of Meta's, which leaves out what is small; of Türkiye it says nothing.
+        assert rows["Spain"] == "below 50" and rows["Türkiye"] == "–" and page.locator("#meta-note").is_visible()
+
+
+def test_what_a_publisher_leaves_out_as_small_is_no_nought(browser, whole_page):
+    with opened(browser, whole_page, "#territory=DEU&year=2020&compare=meta&partner=ESP") as page:
+        page.locator("#series-table summary").click()
+        filled(page)
+        told = {r.locator("th").inner_text(): r.locator("td").last.inner_text()
+                for r in page.locator("#series-table tbody tr").all()}
+        assert told["2020"] == "below 50" and told["2015"] == "–"
+        assert "NaN" not in page.inner_html("#series")
+
+
+def test_small_flows_are_shown_as_released(browser, whole_page):
+    with opened(browser, whole_page, "#territory=MLT&year=2015&partner=COL&scale=log") as page:
+        assert page.inner_text("#summary").startswith("Colombia to Malta, 2015: 6 (2 to 18), grade")
+        row = page.locator("#ranking tr", has=page.locator("button[data-code=COL]"))
+        assert row.locator(".persons").inner_text() == "6" and row.locator(".interval").first.inner_text() == "2 to 18"
+        for table in ("#series-table", "#map-table"):
+            page.locator(f"{table} summary").click()
+        filled(page)
+        told = page.locator("#series-table tbody tr", has_text="2015").locator("td").all_inner_texts()
+        assert told[:3] == ["6", "2", "18"]
+        assert "Colombia\t6\t" in page.inner_text("#map-table tbody")
+        line = page.get_attribute("#series .line", "d").lstrip("M").split("L")[YEARS.index(2015)]
+        ground = max(float(g.get_attribute("y1")) for g in page.locator("#series .grid").all())
+        assert float(line.split(",")[1]) < ground - 5      # six is above the bottom of a logarithmic scale
+    with opened(browser, whole_page, "#territory=DEU&year=2015&partner=SYR&birthplace=destination") as page:
+        what, told = page.inner_text("#summary").split(". ")[0].split(", 2015: ")
+        assert what == "Syria to Germany, people born where they arrive"
+        assert float(told.replace(",", "")) == pytest.approx(0.004 * 321_400, rel=0.01)
+    with opened(browser, whole_page, "#territory=COL&year=2015&partner=MLT") as page:
+        assert page.inner_text("#summary").startswith("Malta to Colombia, 2015: 0 (0 to 2), grade")
+        assert page.locator("#ranking button[data-code=MLT]").count() == 0      # a ranking lists those who move
+
+
+def test_one_birthplace_stands_beside_no_number_of_all(browser, whole_page):
+    address = "#territory=DEU&year=2020&partner=SYR&compare=witnesses,reference,abel_cohen_1,meta"
+    with opened(browser, whole_page, f"{address}&birthplace=destination") as page:
+        assert page.locator("#ranking thead th").all_inner_texts() == ["Partner", "Persons"]
+        assert page.locator("#series svg .line").count() == 1 and page.locator("#series svg .mark").count() == 0
+        assert page.locator("#series svg .band").count() == 0 and page.locator("#reports-table").is_hidden()
+        assert "grade" not in page.inner_text("#summary")
+        page.locator("#map svg.map").press("ArrowRight")
+        assert "grade" not in page.inner_text("#map .status")
+        assert page.locator("#compare input:enabled, #compare select:enabled").count() == 0
+        for note in ("compare-born", "series-note", "people-born", "events-born"):
+            assert page.locator(f"#{note}").is_visible(), note
+        assert page.locator("#meta-note").is_hidden() and page.locator("#span-note").is_hidden()
+        page.select_option("#birthplace", "all")
+        settle(page)
+        assert page.locator("#ranking thead th").count() == 6 and page.locator("#series svg .line").count() == 4
+        assert page.locator("#series svg .mark").count() > 0 and page.locator("#compare input:disabled").count() == 0
+        for note in ("compare-born", "people-born", "events-born"):
+            assert page.locator(f"#{note}").is_hidden(), note
+
+
+# Of each pair: whether the short way crosses the antimeridian, and parts of the map that it must not touch, in degrees
+# of longitude.
+SHORT_WAYS = [("FJI", "TON", True, (-160, 160)), ("TON", "FJI", True, (-160, 160)), ("USA", "JPN", True, (-70, 120)),
+              ("NZL", "WSM", True, (-150, 150)), ("RUS", "USA", False, (65, 180)), ("AUS", "USA", True, (-90, 130)),
+              ("DEU", "USA", False, (30, 180)), ("AUS", "JPN", False, (-180, 100)), ("AUS", "DEU", False, (-180, -20))]
+
+
+@pytest.mark.parametrize(("origin", "destination", "crosses", "elsewhere"), SHORT_WAYS)
+def test_arcs_go_the_short_way(browser, ocean_page, origin, destination, crosses, elsewhere):
+    with opened(browser, ocean_page, f"#territory={destination}&year=2015") as page:
+        _, about = unpacked(ocean_page)
+        drawn, k = about["outlines"], about["codes"].index
+        page.select_option("#partner", origin)
+        settle(page)
+        d = page.get_attribute(f"#map .arc[data-corridor={origin}-{destination}]", "d")
+        pieces = [[tuple(map(float, p.split(","))) for p in piece.split("L")] for piece in d.split("M")[1:]]
+        assert len(pieces) == 1 + crosses
+        ends = [drawn["points"][k(origin)], drawn["points"][k(destination)]]
+        assert np.allclose([pieces[0][0], pieces[-1][-1]], ends, atol=1)
+        if crosses:     # it leaves at one edge of the map and comes in at the other, at the same latitude
+            (x1, y1), (x2, y2) = pieces[0][-1], pieces[1][0]
+            assert y1 == y2 and abs(x1 + x2 - WIDTH) < 2 and abs(x1 - x2) > 0.5 * WIDTH
+        for piece in pieces:
+            steps = np.linalg.norm(np.diff(piece, axis=0), axis=1)
+            assert steps.max() < 0.12 * WIDTH
+            for x, y in piece:
+                longitude, _ = unproject(drawn, x, y)
+                assert -180.01 <= longitude <= 180.01 and not elsewhere[0] < longitude < elsewhere[1]
 
 
 def test_what_is_not_there_has_no_control_and_a_reason(browser, bare_page):

@@ -19,7 +19,6 @@ from ..dataset.answers import Answers
 from ..dataset.grades import GRADES
 from .tables import PROVENANCE, SIDES, Country, Groups
 
-SMALLEST = dataset_tables.SMALLEST_OF_PAIRS     # persons: a corridor-year below would double the CSV file in size
 _EPOCH = (1980, 1, 1, 0, 0, 0)      # of files in an archive: the same bytes whenever it is made
 
 
@@ -28,9 +27,9 @@ def write_csv(answers: Answers, code: str, target: Path) -> Path:
 
     Rows go by side, then other territory, then year: neighbours are alike, which compresses best.
     """
-    table, origin, destination, kept = _flows(answers)
+    table, origin, destination = _flows(answers)
     here = answers.store.position[code]
-    rows = np.flatnonzero(kept & ((origin == here) | (destination == here)))
+    rows = np.flatnonzero((origin == here) | (destination == here))
     order = np.lexsort((table["year"].to_numpy()[rows], destination[rows], origin[rows], origin[rows] == here))
     return _zip(table.take(pa.array(rows[order])), f"{code}.csv", target)
 
@@ -51,12 +50,12 @@ def _zip(table: pa.Table, name: str, target: Path) -> Path:
 
 
 @cache
-def _flows(answers: Answers) -> tuple[pa.Table, np.ndarray, np.ndarray, np.ndarray]:
-    """All flows, positions of their origins and destinations, and which are listed; once in each process."""
+def _flows(answers: Answers) -> tuple[pa.Table, np.ndarray, np.ndarray]:
+    """All flows, and positions of their origins and destinations; once in each process."""
     table = dataset_tables.flows(answers)
     origin, destination = (pc.index_in(table[c].cast(pa.string()), pa.array(answers.codes)).to_numpy()
                            for c in ("origin", "destination"))
-    return table, origin, destination, table["flow"].to_numpy() >= SMALLEST
+    return table, origin, destination
 
 
 def write_json(country: Country, target: Path, about: dict) -> Path:

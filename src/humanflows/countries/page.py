@@ -12,9 +12,9 @@ from ..dataset import grades
 from ..dataset.answers import Answers
 from ..dataset.evidence import BASIS_MEANINGS
 from ..dataset.pairs import ASSUMPTION
+from ..dataset.tables import SMALLEST_OF_PAIRS
 from ..plotting.charts import SOURCE_TITLES
 from . import sentences, words
-from .files import SMALLEST
 from .tables import ARRIVALS, DEPARTURES, PROVENANCE_MEANINGS, SIDES, Country
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -61,7 +61,7 @@ def render_page(country: Country, figures: Mapping[str, str], files: Mapping[str
         people=sentences.people(country), sure=sentences.how_sure(country), alts=sentences.alts(country),
         description=sentences.description(country),
         basis_meanings=BASIS_MEANINGS, provenance=PROVENANCE_MEANINGS, titles=SOURCE_TITLES,
-        smallest=SMALLEST, assumption=ASSUMPTION)
+        smallest=SMALLEST_OF_PAIRS, assumption=ASSUMPTION)
 
 
 def index_row(country: Country) -> dict:

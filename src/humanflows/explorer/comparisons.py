@@ -15,6 +15,7 @@ from ..dataset.evidence import PLATFORMS
 from ..errors import ArtifactError
 from ..plotting.charts import COLLECTION_COLOURS, SIDES, SOURCE_TITLES
 from ..results.peers import REFERENCE, published_peers
+from ..sources.catalogue import SOURCES
 from .estimates import DIGITS, Kept, whole
 from .packing import Part, encode
 
@@ -54,9 +55,11 @@ def witnesses_part(panel: xr.Dataset, codes, years) -> Part:
     pair, witness, year, persons = (x[order] for x in (pair, witness, year, persons))
     first = np.flatnonzero(np.diff(pair, prepend=-1) | np.diff(witness, prepend=-1))
     fields = {k: panel[f"witness_{k}"].values.astype(str) for k in ("source", "reporter", "side", "criterion")}
-    about = {"digits": DIGITS, "platforms": list(PLATFORMS),
+    titles = {s: SOURCE_TITLES.get(s, s) for s in np.unique(fields["source"]).tolist()}
+    about = {"digits": DIGITS, "platforms": list(PLATFORMS), "titles": titles,
              "witnesses": [dict(zip(fields, row)) for row in zip(*(v.tolist() for v in fields.values()))],
-             "titles": {s: SOURCE_TITLES.get(s, s) for s in np.unique(fields["source"]).tolist()},
+             "censored_below": {s: SOURCES[s].censored_below for s in titles
+                                if s in SOURCES and SOURCES[s].censored_below},
              "colours": COLLECTION_COLOURS, "sides": {k: v[1] for k, v in SIDES.items()}}
     return Part("witnesses", about, {
         "pairs": (pair[first][None], 2), "who": (witness[first][None], 2),
@@ -65,7 +68,7 @@ def witnesses_part(panel: xr.Dataset, codes, years) -> Part:
 
 
 def other_part(key: str, title: str, flow: xr.DataArray, codes) -> Part:
-    """Somebody else's flows as a part: kept corridors and totals by territory.
+    """Somebody else's flows as a part: corridors with anybody, and totals by territory.
 
     Parameters
     ----------

@@ -1,41 +1,39 @@
 """The released estimates as parts of the page: flows, their intervals and grades, birthplaces, stocks, net migration.
 
-Corridors are kept whose flow rounds to ten persons or more in some year; the totals of territories are taken before
-anything is dropped.
+Every corridor in which the release has anybody in some year, or an interval that allows for somebody, is there with all
+of its years; what the release has as nobody is nought.
 """
 
 import numpy as np
 import pandas as pd
 
 from .. import paths
-from ..dataset.answers import Answers
+from ..dataset.answers import SMALLEST, Answers
 from ..dataset.birthplace import PARTS
 from ..dataset.evidence import BASIS, BASIS_MEANINGS, SEEN_MEANINGS
 from ..dataset.grades import GRADES, rule
 from ..dataset.names import name, other_names, region
 from ..dataset.whole import read_sums
-from .packing import NO_NUMBER, Part, encode
+from .packing import EDGE, NO_NUMBER, Part, encode, encode_share
 
-SMALLEST = 10           # persons; a flow or stock that rounds to fewer is left out
 DIGITS, END_DIGITS = 3, 2
-SHARE_STEPS = 50        # shares by birthplace are steps of one fiftieth
 
 
 class Kept:
-    """Corridors that the page keeps, of an array (year, row, column).
+    """Corridors with anybody in some year, of arrays (year, row, column) of persons.
 
     ``pairs`` are positions row * N + column, rising; :meth:`rows` gives an array's values of them [pair, year].
     """
 
-    def __init__(self, values: np.ndarray):
-        self.big = np.rint(np.nan_to_num(values)) >= SMALLEST
-        self.big[:, np.arange(values.shape[1]), np.arange(values.shape[1])] = False
-        self.where = np.nonzero(self.big.any(0))
-        self.pairs = (self.where[0] * values.shape[1] + self.where[1]).astype(np.int64)
+    def __init__(self, *values: np.ndarray):
+        some = np.any([(v > 0).any(0) for v in values], axis=0)
+        np.fill_diagonal(some, False)
+        self.where = np.nonzero(some)
+        self.pairs = (self.where[0] * some.shape[1] + self.where[1]).astype(np.int64)
 
     def rows(self, values: np.ndarray) -> np.ndarray:
-        """Values [pair, year] of an array (year, row, column) of integers; zero where the number is left out."""
-        return np.where(self.big, values, 0)[(slice(None), *self.where)].T
+        """Values [pair, year] of an array (year, row, column)."""
+        return values[(slice(None), *self.where)].T
 
     @property
     def arrays(self) -> dict:
@@ -59,7 +57,7 @@ def territory_parts(answers: Answers, outlines: dict) -> list[Part]:
     about = {"codes": codes, "names": [name(c) for c in codes], "regions": [region(c) for c in codes],
              "aliases": {c: list(a) for c, a in other_names().items() if c in store.position},
              "years": store.years, "first_stock": store.dates[0], "profile": store.manifest.get("profile", ""),
-             "smallest": SMALLEST, "outlines": outlines, "intervals": answers.intervals,
+             "least": SMALLEST, "outlines": outlines, "intervals": answers.intervals,
              "no_number": NO_NUMBER, "net_intervals": "net_migration_lower" in net, "totals_intervals": False}
     arrays = {"in": (whole(flow.sum(1).T), 4), "out": (whole(flow.sum(2).T), 4),
               **{k: (whole(v), 4) for k, v in net.items()}}
@@ -89,7 +87,7 @@ def flow_parts(answers: Answers) -> tuple[list[Part], Kept]:
     """Flows; then, each where the release has it, ends of intervals, and grades with what an estimate stands on."""
     store = answers.store
     flow = store.array("flow")
-    kept = Kept(flow)
+    kept = Kept(flow, *([store.array("flow_upper")] if answers.intervals else []))
     parts = [Part("flows", {"digits": DIGITS, "years": store.years},
                   {**kept.arrays, "flow": (kept.rows(encode(flow, DIGITS)), 2)})]
     if answers.intervals:
@@ -115,9 +113,9 @@ def _grades(answers: Answers, kept: Kept) -> Part:
 
 
 def birthplace_part(answers: Answers, kept: Kept) -> Part | None:
-    """Shares of every kept flow born in the origin and born in the destination, and their totals by territory.
+    """Shares of every flow born in the origin and born in the destination, and their totals by territory.
 
-    Totals are of all flows, kept or not: persons [territory, year], of arrivals and of departures.
+    Totals are persons [territory, year], of arrivals and of departures.
     """
     store = answers.store
     if not (store.has("native_part") and store.has("return_part")):
@@ -126,11 +124,11 @@ def birthplace_part(answers: Answers, kept: Kept) -> Part | None:
     steps = np.maximum(np.minimum(PARTS, np.ceil(flow)), 1.0)
     arrays = {}
     for key, variable in (("origin", "native_part"), ("destination", "return_part")):
-        share = store.array(variable).transpose(2, 0, 1) / steps
-        arrays[key] = kept.rows(np.rint(share * SHARE_STEPS).astype(np.int64)), 1
+        share = np.where(flow > 0, store.array(variable).transpose(2, 0, 1) / steps, 0.0)
+        arrays[key] = kept.rows(encode_share(share)), 1
         arrays[f"in_{key}"] = whole((flow * share).sum(1).T), 4
         arrays[f"out_{key}"] = whole((flow * share).sum(2).T), 4
-    return Part("birthplace", {"steps": SHARE_STEPS, "file": "birthplace.nc"}, arrays)
+    return Part("birthplace", {"edge": EDGE, "file": "birthplace.nc"}, arrays)
 
 
 def stocks_part(answers: Answers, every: int = 5) -> Part:

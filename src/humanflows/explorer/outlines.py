@@ -12,7 +12,8 @@ from pyproj import Transformer
 EQUAL_EARTH = 8857
 WIDTH = 3000            # steps from the leftmost point to the rightmost
 SMALL_STEPS = 6.0       # a territory less wide and high than this is drawn as a circle as well
-_SOUTH = -58.0          # degrees; there is nobody to count beyond
+_SOUTH, _NORTH = -58.0, 84.0        # degrees; there is nobody to count beyond
+EDGES = 72              # latitudes at which the page is told how wide the globe is
 
 
 def project(longitude, latitude) -> tuple[np.ndarray, np.ndarray]:
@@ -25,7 +26,7 @@ def project(longitude, latitude) -> tuple[np.ndarray, np.ndarray]:
 def _frame() -> tuple[float, float, float, float]:
     """Left, top, metres of a step, height in steps."""
     left, _ = project(-180.0, 0.0)
-    _, top = project(0.0, 84.0)
+    _, top = project(0.0, _NORTH)
     _, bottom = project(0.0, _SOUTH)
     step = -2 * float(left) / WIDTH
     return float(left), float(top), step, float(bottom - top) / step
@@ -41,9 +42,10 @@ def outlines(geometry: gpd.GeoDataFrame, codes: Sequence[str]) -> dict:
 
     Returns
     -------
-    dict: ``width`` and ``height`` of the map in steps, ``graticule`` (its outline), and lists in the order of the
-    codes: ``paths`` (SVG, relative moves, empty for none), ``points`` ([x, y] inside, or None) and ``small`` (whether
-    it needs a circle to be seen).
+    dict: ``width`` and ``height`` of the map in steps, ``graticule`` (its outline), ``edge`` (y and half the width of
+    the globe there, from the north, for x is linear in longitude), and lists in the order of the codes: ``paths`` (SVG,
+    relative moves, empty for none), ``points`` ([x, y] inside, or None) and ``small`` (whether it needs a circle to be
+    seen).
     """
     left, top, step, height = _frame()
 
@@ -66,9 +68,11 @@ def outlines(geometry: gpd.GeoDataFrame, codes: Sequence[str]) -> dict:
         paths.append(text)
         points.append(steps([row["longitude"]], [row["latitude"]])[0].tolist())
         small.append(bool(extent < SMALL_STEPS))
-    edge = np.concatenate([np.linspace(84.0, _SOUTH, 40), np.linspace(_SOUTH, 84.0, 40)])
-    globe, _ = _path([steps(np.repeat([180.0, -180.0], 40), edge)])
-    return {"width": WIDTH, "height": round(height), "graticule": globe, "paths": paths, "points": points,
+    rim = np.linspace(_NORTH, _SOUTH, EDGES)
+    globe, _ = _path([steps(np.repeat([180.0, -180.0], EDGES), np.concatenate([rim, rim[::-1]]))])
+    x, y = project(np.full(EDGES, 180.0), rim)
+    edge = np.column_stack([(y - top) / step, x / step]).round(1).tolist()
+    return {"width": WIDTH, "height": round(height), "graticule": globe, "edge": edge, "paths": paths, "points": points,
             "small": small}
 
 

@@ -19,9 +19,9 @@ from .packing import Part
 
 ASSETS = Path(__file__).with_name("assets")
 # In the order in which the page loads them: each uses those before it.
-SCRIPTS = ("names.js", "data.js", "draw.js", "view.js", "numbers.js", "map.js", "ranking.js", "series.js", "people.js",
-           "events.js", "explorer.js")
-LARGEST = 8_000_000     # bytes of everything
+SCRIPTS = ("names.js", "data.js", "draw.js", "view.js", "numbers.js", "arcs.js", "map.js", "ranking.js", "series.js",
+           "people.js", "events.js", "explorer.js")
+LARGEST = 9_000_000     # bytes of everything
 AT_ONCE = ("territories", "flows")      # the page does nothing without these; the rest is loaded when it is asked for
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def fit(contents: Contents, scripts: Mapping[str, bytes], room: int) -> tuple[Co
         group = next((g for g in ("abel_cohen", "reference") if groups.get(g)), None)
         if group is None:
             raise ArtifactError("explorer", f"its data are larger than {room:,} bytes",
-                                "keep fewer digits or corridors in explorer/estimates.py")
+                                "keep fewer digits in explorer/estimates.py")
         name = groups[group].pop()
         log.warning("%s is left out of the page: it would not fit into %s bytes", name, f"{LARGEST:,}")
         del kept[name]

@@ -9,10 +9,23 @@ HF.data = (() => {
     received.set(name, { about, packed });
   }
 
+  const SIGNS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
+  const VALUE = new Uint8Array(128);
+  for (let k = 0; k < SIGNS.length; k++) VALUE[SIGNS.charCodeAt(k)] = k;
+
+  /* Bytes of a text in base 85: five signs for four bytes, the highest first; the last group may be short. */
+  function bytesOf(text) {
+    const groups = Math.ceil(text.length / 5), bytes = new Uint8Array(groups * 4), view = new DataView(bytes.buffer);
+    for (let g = 0; g < groups; g++) {
+      let value = 0;
+      for (let k = 5 * g; k < 5 * g + 5; k++) value = value * 85 + (k < text.length ? VALUE[text.charCodeAt(k)] : 84);
+      view.setUint32(4 * g, value);
+    }
+    return bytes.subarray(0, bytes.length - (5 * groups - text.length));
+  }
+
   async function inflate(text) {
-    const characters = atob(text), bytes = new Uint8Array(characters.length);
-    for (let k = 0; k < bytes.length; k++) bytes[k] = characters.charCodeAt(k);
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const stream = new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
 
@@ -83,7 +96,13 @@ HF.data = (() => {
     return ((beyond % step) + limit / 10) * 10 ** (Math.floor(beyond / step) + 1);
   }
 
+  /* Share of a code, as explorer/packing.py makes them: thousandths near both ends, steps of edge thousandths between. */
+  function share(code, edge) {
+    const high = edge + 1000 / edge - 2;        // the code of 1000 - edge thousandths
+    return (code <= edge ? code : code >= high ? code - high + 1000 - edge : edge + edge * (code - edge)) / 1000;
+  }
+
   const number = (value) => (value === NO_NUMBER || value === undefined ? null : value);
 
-  return { receive, load, get, has, persons, number, contents: { parts: {}, missing: {}, groups: {}, titles: {} } };
+  return { receive, load, get, has, persons, share, number, contents: { parts: {}, missing: {}, groups: {}, titles: {} } };
 })();

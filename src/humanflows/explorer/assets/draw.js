@@ -47,7 +47,8 @@ HF.draw = (() => {
   function chart(container, { years, series, current = null, shade = null, log = false, label, height = 280 }) {
     const width = Math.max(container.clientWidth || 320, 260), margin = { left: 50, right: 12, top: 12, bottom: 26 };
     const values = series.flatMap((s) => s.points.flatMap((p) => p.slice(1))).filter((v) => v !== null && !Number.isNaN(v));
-    let high = Math.max(...values, 10), low = log ? 10 : Math.min(0, ...values);
+    const few = series.some((s) => s.points.some((p) => p[1] !== null && p[1] < 10));
+    let high = Math.max(...values, 10), low = log ? (few ? 1 : 10) : Math.min(0, ...values);
     // a few intervals without a known upper end must not flatten everything else
     const middle = Math.max(...series.flatMap((s) => s.points.map((p) => p[1] || 0)), 10);
     high = Math.min(high, middle * (log ? 100 : 4));
@@ -64,7 +65,7 @@ HF.draw = (() => {
     for (const value of marks) {
       root.append(svg("line", { x1: margin.left, x2: width - margin.right, y1: y(value), y2: y(value), class: value === 0 ? "axis" : "grid" }));
       const text = svg("text", { x: margin.left - 6, y: y(value) + 4, class: "tick end" });
-      text.textContent = short(value);
+      text.textContent = log && value === 1 ? "≤ 1" : short(value);      // a logarithm has no place for nobody
       root.append(text);
     }
     for (const year of ticks(years[0], years[1], width < 420 ? 4 : 8).filter((v) => Number.isInteger(v))) {
@@ -140,7 +141,7 @@ HF.draw = (() => {
   /* A table: heads are texts, rows lists of texts; numbers are set to the right. */
   function table(caption, heads, rows) {
     const cell = (value, k) => (k === 0 ? element("th", { scope: "row" }, value)
-      : element("td", { class: typeof value === "number" || /^[−+\d–]/.test(value) ? "number" : null }, typeof value === "number" ? persons(value) : value));
+      : element("td", { class: typeof value === "number" || /^[−+\d–]|^below /.test(value) ? "number" : null }, typeof value === "number" ? persons(value) : value));
     return element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": caption },
       element("table", {}, element("caption", {}, caption),
         element("thead", {}, element("tr", {}, heads.map((h) => element("th", { scope: "col" }, h)))),

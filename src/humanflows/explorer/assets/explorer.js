@@ -10,8 +10,12 @@
 
   const nameOf = (code) => (code === view.WORLD ? "the world" : about.names[numbers.index(code)]);
 
+  /* Others count everybody, wherever born: nothing of theirs stands beside one birthplace. */
+  const ofAll = (state) => state.birthplace === "all";
+
   /* Others' estimates that are chosen and there: key, title, years that one number spans. */
   function columns(state) {
+    if (!ofAll(state)) return [];
     return state.compare.filter((key) => key !== "witnesses").map((key) => ({ key, title: titleOf(key),
       span: data.get(key)?.about.span || 1 })).filter(({ key }) => data.get(key === "meta" ? "witnesses" : key));
   }
@@ -77,7 +81,6 @@
     say("events-missing", data.contents.missing.events);
     $("event-panel").hidden = !data.has("events");
     say("intervals-missing", data.contents.missing.intervals && `No intervals: ${data.contents.missing.intervals}`);
-    $("smallest").textContent = about.smallest;
     $("simulated").hidden = about.profile === "world";
   }
 
@@ -106,7 +109,13 @@
     $("birthplace").value = state.birthplace;
     $("scale").value = state.scale;
     for (const radio of document.getElementsByName("direction")) radio.checked = radio.value === state.direction;
-    for (const box of document.getElementsByName("compare")) box.checked = state.compare.includes(box.value);
+    for (const box of document.getElementsByName("compare")) {
+      box.checked = state.compare.includes(box.value);
+      box.disabled = !ofAll(state);
+    }
+    if ($("method")) $("method").disabled = !ofAll(state);
+    $("compare-born").hidden = ofAll(state) || !$("compare-list").children.length;
+    for (const id of ["people-born", "events-born"]) $(id).hidden = ofAll(state);
     if ($("method")) $("method").value = (data.contents.groups.abel_cohen || []).find((k) => state.compare.includes(k)) || "";
     $("link").value = location.href;
     $("copied").textContent = "";
@@ -126,14 +135,15 @@
 
   function sentence(state, k) {
     const here = numbers.index(state.territory), t = state.year - about.years[0];
+    const born = ofAll(state) ? "" : `, people ${BORN[state.birthplace]}`;
     if (here < 0 || k === here) {
       const { value, lower, upper } = numbers.total(state.direction, k, t, state.birthplace);
-      return `${about.names[k]}, ${state.year}: ${persons(value)} ${state.direction === "in" ? "arrivals" : "departures"}${lower === null ? "" : ` (${interval(lower, upper)})`}.`;
+      return `${about.names[k]}${born}, ${state.year}: ${persons(value)} ${state.direction === "in" ? "arrivals" : "departures"}${lower === null ? "" : ` (${interval(lower, upper)})`}.`;
     }
     const [o, d] = numbers.ends(state.direction, here, k), value = numbers.flow(o, d, t, state.birthplace);
-    const judged = numbers.judged(o, d, t), all = state.birthplace === "all" && judged.lower !== null;
-    return `${about.names[o]} to ${about.names[d]}, ${state.year}: ${value < about.smallest ? `fewer than ${about.smallest}` : persons(value)}`
-      + `${all ? ` (${interval(judged.lower, judged.upper)})` : ""}${judged.grade ? `, grade ${judged.grade}: ${basis(judged.basis)}` : ""}.`;
+    const judged = numbers.judged(o, d, t, state.birthplace);
+    return `${about.names[o]} to ${about.names[d]}${born}, ${state.year}: ${persons(value)}`
+      + `${judged.lower === null ? "" : ` (${interval(judged.lower, judged.upper)})`}${judged.grade ? `, grade ${judged.grade}: ${basis(judged.basis)}` : ""}.`;
   }
 
   const basis = (key) => data.get("grades")?.about.meanings[key] || "";
@@ -156,24 +166,26 @@
 
     map.paint({ values, arcs, chosen: here, partner, follow: partners.map((p) => p.k),
       text: `Map: ${wide}, ${state.year}. Arrow keys go through ${here < 0 ? "territories" : "partners"} from the largest, Enter chooses one, plus and minus change the size.` });
-    HF.draw.tableBehind($("map-table"), () => [`${wide}, ${state.year}, every ${here < 0 ? "territory" : "partner"} with ${about.smallest} persons or more`,
+    HF.draw.tableBehind($("map-table"), () => [`${wide}, ${state.year}, every ${here < 0 ? "territory" : "partner"} with anybody`,
       [here < 0 ? "Territory" : "Partner", "Persons", "Region"], partners.map((p) => [about.names[p.k], persons(p.value), about.regions[p.k]])]);
 
     HF.ranking.draw($("ranking"), { view: state, partners, columns: others, choose, basis });
-    const told = HF.series.draw($("series"), { view: state, columns: others, reports: state.compare.includes("witnesses"),
+    const asked = state.compare.includes("witnesses"), reports = asked && ofAll(state);
+    const told = HF.series.draw($("series"), { view: state, columns: others, reports,
       label: `${title}, ${about.years[0]} to ${about.years.at(-1)}` });
     $("series-title").textContent = `${title}, over the years`;
     HF.draw.tableBehind($("series-table"), () => [`${title}, persons a year`, told.heads, told.rows]);
     $("reports-table").hidden = !told.told.length;
     HF.draw.tableBehind($("reports-table"), () => [`${title}: what offices report`, ["Year", "Collection", "Reporter", "Counted", "By", "Persons"], told.told]);
-    const ask = state.compare.includes("witnesses") && partner < 0;
-    say("series-note", ask ? "reports speak about single corridors: choose a partner to see their points" : told.told.length || !state.compare.includes("witnesses") ? "" : "no office reports this corridor");
+    say("series-note", state.compare.length && !ofAll(state) ? "reports and others' estimates are of people wherever they were born, and not shown beside one birthplace"
+      : reports && partner < 0 ? "reports speak about single corridors: choose a partner to see their points"
+        : reports && !told.told.length ? "no office reports this corridor" : "");
     $("span-note").hidden = !others.some((c) => c.span > 1);
     $("meta-note").hidden = !others.some((c) => c.key === "meta");
 
+    $("born-panel").hidden = !data.get("birthplace");        // before it is drawn: a picture takes the width that there is
     const split = HF.people.born($("born"), state, `${what({ ...state, birthplace: "all" })} by birthplace, persons a year`);
-    $("born-panel").hidden = !split;
-    $("born-steps").textContent = `${100 / (data.get("birthplace")?.about.steps || 1)}%`;
+    $("born-steps").textContent = `${(data.get("birthplace")?.about.edge || 0) / 10}%`;
     if (split) HF.draw.tableBehind($("born-table"), () => split);
     $("people-panel").hidden = here < 0;
     if (here >= 0) {

@@ -3,7 +3,7 @@
 HF.map = (() => {
   const { svg } = HF.draw;
   const { element, short } = HF.names;
-  const STEPS = [10, 100, 1e3, 1e4, 1e5];     // persons; from one to the next is a shade
+  const STEPS = [0.5, 10, 100, 1e3, 1e4, 1e5];     // persons; from one to the next is a shade
   const ZOOMS = [1, 2, 4, 8];
 
   const shade = (value) => STEPS.reduce((found, step, k) => (value >= step ? k + 1 : found), 0);
@@ -51,12 +51,10 @@ HF.map = (() => {
 
     function drawArcs() {
       const { list = [] } = shown || {}, most = Math.max(...list.map((a) => a.value), 1), thick = 1 / ZOOMS[zoom];
-      arcs.replaceChildren(...list.filter((a) => outlines.points[a.o] && outlines.points[a.d]).map((a) => {
-        const [x1, y1] = outlines.points[a.o], [x2, y2] = outlines.points[a.d], bend = 0.18;
-        const cx = (x1 + x2) / 2 + (y1 - y2) * bend, cy = (y1 + y2) / 2 - Math.abs(x2 - x1) * bend;
-        return svg("path", { d: `M${x1},${y1}Q${cx},${cy} ${x2},${y2}`, class: "arc",
-          "stroke-width": (2 + 22 * Math.sqrt(a.value / most)) * thick });
-      }));
+      const { codes } = HF.numbers.about(), { points } = outlines;
+      arcs.replaceChildren(...list.filter((a) => points[a.o] && points[a.d]).map((a) => svg("path", {
+        d: HF.arcs.path(points[a.o], points[a.d], outlines), class: "arc", "data-corridor": `${codes[a.o]}-${codes[a.d]}`,
+        "stroke-width": (2 + 22 * Math.sqrt(a.value / most)) * thick })));
     }
 
     /* Show values by territory (persons), arcs, who is chosen, and the order of the keyboard's way. */
@@ -110,7 +108,8 @@ HF.map = (() => {
   }
 
   function key() {
-    const classes = [`fewer than ${STEPS[0]}`, ...STEPS.map((s, k) => (k < STEPS.length - 1 ? `${short(s)}–${short(STEPS[k + 1])}` : `${short(s)} or more`))];
+    const from = STEPS.map((s) => short(Math.round(s)));        // half a person and more is somebody
+    const classes = ["nobody", ...from.map((s, k) => (k < from.length - 1 ? `${s}–${from[k + 1]}` : `${s} or more`))];
     return element("ul", { class: "legend shades", "aria-label": "Persons in the year" },
       classes.map((text, k) => element("li", {}, element("span", { class: `swatch s${k}`, "aria-hidden": "true" }), text)));
   }

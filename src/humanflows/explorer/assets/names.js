@@ -14,6 +14,9 @@ HF.names = (() => {
     return (sign && value > 0 ? "+" : "") + text;
   }
 
+  /* A number, or what stands for one that its publisher leaves out as too small. */
+  const numberOrLimit = (value, limit) => (value === null && limit ? `below ${persons(limit)}` : persons(value));
+
   /* Short, for axes: 250, 10 k, 1.5 M. */
   function short(value) {
     const size = Math.abs(value);
@@ -38,5 +41,5 @@ HF.names = (() => {
     return made;
   }
 
-  return { persons, short, interval, element };
+  return { persons, numberOrLimit, short, interval, element };
 })();

@@ -31,11 +31,11 @@ HF.numbers = (() => {
     if (born === "all") return 1;
     const part = get("birthplace");
     if (!part) return null;
-    const own = part.origin[row * length + t], back = part.destination[row * length + t], { steps } = part.about;
-    return (born === "origin" ? own : born === "destination" ? back : steps - own - back) / steps;
+    const [own, back] = [part.origin, part.destination].map((codes) => HF.data.share(codes[row * length + t], part.about.edge));
+    return born === "origin" ? own : born === "destination" ? back : Math.max(1 - own - back, 0);
   }
 
-  /* Persons from o to d; 0 stands for fewer than are kept. */
+  /* Persons from o to d; 0 where the release has nobody. */
   function flow(o, d, t, born = "all") {
     const part = get("flows"), row = rows(part)[o * n + d];
     if (row < 0) return 0;
@@ -43,11 +43,12 @@ HF.numbers = (() => {
     return all && born !== "all" ? all * (share(row, t, born) ?? NaN) : all;
   }
 
-  /* Interval, grade and basis of a flow, as far as the page has them. */
-  function judged(o, d, t) {
+  /* Interval, grade and basis of a flow, as far as the page has them; they are those of all, not of one birthplace. */
+  function judged(o, d, t, born = "all") {
     const row = rows(get("flows"))[o * n + d], at = row * length + t, bounds = get("ends"), grades = get("grades");
     const out = { lower: null, upper: null, grade: "", basis: "" };
-    if (row < 0 || !get("flows").flow[at]) return out;
+    if (born !== "all") return out;
+    if (row < 0) return out;
     if (bounds) {
       out.lower = persons(bounds.lower[at], bounds.about.digits);
       out.upper = persons(bounds.upper[at], bounds.about.digits);
@@ -81,14 +82,10 @@ HF.numbers = (() => {
     for (let k = 0; k < n; k++) {
       if (here < 0) {
         const { value, lower, upper } = total(view.direction, k, t, view.birthplace);
-        if (value >= about.smallest) found.push({ k, value, lower, upper, grade: "", basis: "" });
+        if (value >= about.least) found.push({ k, value, lower, upper, grade: "", basis: "" });
       } else if (k !== here) {
         const [o, d] = ends(view.direction, here, k), value = flow(o, d, t, view.birthplace);
-        if (value >= about.smallest) {
-          const more = judged(o, d, t);
-          if (view.birthplace !== "all") more.lower = more.upper = null;    // intervals are those of all
-          found.push({ k, o, d, value, ...more });
-        }
+        if (value >= about.least) found.push({ k, o, d, value, ...judged(o, d, t, view.birthplace) });
       }
     }
     return found.sort((a, b) => b.value - a.value || a.k - b.k);
@@ -101,7 +98,7 @@ HF.numbers = (() => {
       const o = Math.floor(pair / n), d = pair % n;
       if (among && !among(o, d)) return;
       const value = flow(o, d, t, born);
-      if (value >= about.smallest) found.push({ o, d, value });
+      if (value >= about.least) found.push({ o, d, value });
     });
     return found.sort((a, b) => b.value - a.value).slice(0, number_);
   }
@@ -147,7 +144,7 @@ HF.numbers = (() => {
     if (!part) return null;
     if (!platform) {
       starts ||= seriesStarts(part);
-      const table = new Map(), sums = { in: new Map(), out: new Map() };
+      const table = new Map(), sums = { in: new Map(), out: new Map() }, spokenOf = new Set();
       part.pairs.forEach((pair, s) => {
         if (!part.about.platforms.includes(part.about.witnesses[part.who[s]].source)) return;
         const course = table.get(pair) || new Map();
@@ -155,12 +152,13 @@ HF.numbers = (() => {
           const value = persons(part.persons[k], part.about.digits), t = part.at[k];
           course.set(t, (course.get(t) || 0) + value);
           for (const [side, place] of [["in", pair % n], ["out", Math.floor(pair / n)]]) {
+            spokenOf.add(place * length + t);
             sums[side].set(place * length + t, (sums[side].get(place * length + t) || 0) + value);
           }
         }
         table.set(pair, course);
       });
-      platform = { table, sums };
+      platform = { table, sums, spokenOf };
     }
     return platform;
   }
@@ -189,6 +187,15 @@ HF.numbers = (() => {
     return row < 0 ? 0 : persons(part.flow[row * years.length + at], digits) / span;
   }
 
+  /* Persons below which somebody else leaves a corridor out that has no number; null where it has one or is not theirs:
+     a platform speaks of the territories that any of its corridors has in that year. */
+  function limit(key, side, here, there, t) {
+    if (key !== "meta" || there === null || other(key, side, here, there, t) !== null) return null;
+    const found = platformFlows();
+    if (!found || !found.spokenOf.has(here * length + t) || !found.spokenOf.has(there * length + t)) return null;
+    return get("witnesses").about.censored_below[key] ?? null;
+  }
+
   /* People born in b who live in r at the nearest stored date. */
   function stock(b, r, at) {
     const part = get("stocks"), row = rows(part)[b * n + r], count = part.about.dates.length;
@@ -201,6 +208,6 @@ HF.numbers = (() => {
     return out;
   }
 
-  return { begin, index, flow, judged, total, partners, largest, reports, other, stock, ends,
+  return { begin, index, flow, judged, total, partners, largest, reports, other, limit, stock, ends,
     about: () => about };
 })();

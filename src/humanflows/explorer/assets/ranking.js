@@ -24,7 +24,8 @@ HF.ranking = (() => {
     const heads = [here < 0 ? "Territory" : "Partner", "Persons", graded ? "Grade" : null, ...columns.map((c) => c.title)].filter(Boolean);
     const rows = shown.map((p) => {
       const others = columns.map((c) => element("td", { class: "number" },
-        persons(here < 0 ? HF.numbers.other(c.key, view.direction, p.k, null, t) : HF.numbers.other(c.key, view.direction, here, p.k, t))));
+        here < 0 ? persons(HF.numbers.other(c.key, view.direction, p.k, null, t))
+          : HF.names.numberOrLimit(HF.numbers.other(c.key, view.direction, here, p.k, t), HF.numbers.limit(c.key, view.direction, here, p.k, t))));
       const current = about.codes[p.k] === view.partner;
       return element("tr", { class: current ? "current" : null },
         element("th", { scope: "row" }, element("button", { type: "button", class: "link", "data-code": about.codes[p.k],
@@ -42,7 +43,7 @@ HF.ranking = (() => {
       ? element("div", { class: "wide", tabindex: "0", role: "region", "aria-label": caption },
         element("table", { class: "ranking" }, element("caption", {}, caption),
           element("thead", {}, element("tr", {}, heads.map((h) => element("th", { scope: "col" }, h)))), element("tbody", {}, rows)))
-      : element("p", {}, `No flow of ${about.smallest} persons or more.`), more || "");
+      : element("p", {}, "Nobody is estimated to move."), more || "");
   }
 
   return { draw };

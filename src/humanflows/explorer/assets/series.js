@@ -10,15 +10,15 @@ HF.series = (() => {
 
   /* The estimate's course: [year, value, lower, upper]. */
   function own(view, here, there) {
-    const { years, smallest } = numbers.about();
+    const { years } = numbers.about();
     return years.map((year, t) => {
       if (there === null) {
         const { value, lower, upper } = numbers.total(view.direction, here, t, view.birthplace);
         return [year, value, lower, upper];
       }
       const [o, d] = numbers.ends(view.direction, here, there), value = numbers.flow(o, d, t, view.birthplace);
-      const { lower, upper } = view.birthplace === "all" ? numbers.judged(o, d, t) : {};
-      return [year, value < smallest ? 0 : value, lower ?? null, upper ?? null];
+      const { lower, upper } = numbers.judged(o, d, t, view.birthplace);
+      return [year, value, lower, upper];
     });
   }
 
@@ -55,7 +55,7 @@ HF.series = (() => {
     const bounded = estimate.some((p) => p.length > 2 && p[2] !== null);
     const heads = ["Year", "Estimate", ...(bounded ? ["Lower end", "Upper end"] : []), ...columns.map((c) => c.title)];
     const rows = estimate.map((p, t) => [String(p[0]), HF.names.persons(p[1]), ...(bounded ? [HF.names.persons(p[2]), HF.names.persons(p[3])] : []),
-      ...lines.slice(1, 1 + columns.length).map((s) => HF.names.persons(s.points[t][1]))]);
+      ...columns.map(({ key }, k) => HF.names.numberOrLimit(lines[1 + k].points[t][1], here < 0 ? null : numbers.limit(key, view.direction, here, there, t)))]);
     told.sort((a, b) => a[0].localeCompare(b[0]) || a[1].localeCompare(b[1]));
     return { heads, rows, told };
   }
