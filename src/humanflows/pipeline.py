@@ -109,7 +109,7 @@ _RECONSTRUCTING = tuple(f"baselines/{m}.py" for m in ("accounts", "ipf", "pseudo
 def _table_inputs(config: Config) -> dict:
     if config.profile == "twin":
         return {"twin": config.as_dict()["twin"], "tables_code": artifacts.code_digest("twin", *_RECONSTRUCTING)}
-    return {"sources": {name: catalogue.inputs_digest(name) for name in catalogue.SOURCES},
+    return {"sources": catalogue.inputs_digests(),
             "tables_code": artifacts.code_digest(*_RECONSTRUCTING)}
 
 

@@ -56,7 +56,7 @@ def load_source(name: str, *, folder: Path | None = None, corrections: Path | No
         For a file that is missing, damaged or holds what it must not; tables kept earlier stay as they were.
     """
     source = _source(name)
-    targets, inputs = _targets(source, folder), _inputs(source, corrections, fetch_options)
+    targets, inputs = _targets(source, folder), _inputs(source, _corrections(corrections), fetch_options)
     if not _is_fresh(targets, inputs):
         _read_and_keep(source, targets, inputs, corrections, fetch_options)
     return {table: pd.read_parquet(file) for table, file in targets.items()}
@@ -84,7 +84,8 @@ def load_all(names: Iterable[str] | None = None, *, workers: int = 2, folder: Pa
     """
     chosen = [_source(name) for name in names or SOURCES]
     targets = {s.name: _targets(s, folder) for s in chosen}
-    inputs = {s.name: _inputs(s, corrections, fetch_options) for s in chosen}
+    own = _corrections(corrections)
+    inputs = {s.name: _inputs(s, own, fetch_options) for s in chosen}
     stale = sorted((s for s in chosen if not _is_fresh(targets[s.name], inputs[s.name])), key=lambda s: -s.cost)
     fetch_all([f for s in stale for f in s.files], **fetch_options)  # downloads and their bars in this process
     jobs = [(s.name, targets[s.name], inputs[s.name], corrections, fetch_options) for s in stale]
@@ -166,15 +167,18 @@ def _manifest_of(targets: dict[str, Path]) -> Path:
     return next(iter(targets.values()))
 
 
-def _inputs(source: Source, corrections: Path | None, fetch_options: dict) -> dict:
+def _corrections(file: Path | None) -> pd.DataFrame:
+    return read_corrections(file, {s.name: s.tables for s in SOURCES.values()})
+
+
+def _inputs(source: Source, corrections: pd.DataFrame, fetch_options: dict) -> dict:
     """Everything the tables depend on, as digests."""
     registry = fetch_options.get("registry")
-    own = read_corrections(corrections, {s.name: s.tables for s in SOURCES.values()})
     data = [paths.TERRITORIES, *(paths.DATA / f for f in source.data_files)]
     return {
         "files": {f: registered(f, registry)["sha256"] for f in source.files},
         "code": _code(source.reader.split(":")[0]),
-        "corrections": digest(own[own["source"] == source.name].to_dict("records")),
+        "corrections": digest(corrections[corrections["source"] == source.name].to_dict("records")),
         "data": {f.name: sha256(f) if f.is_file() else None for f in data},
         "versions": _versions(),
     }
@@ -276,6 +280,7 @@ def _is_of(named: str, source: str) -> bool:
     return named == source or (named.startswith(f"{source}_") and named not in SOURCES)
 
 
-def inputs_digest(name: str) -> str:
-    """Digest of everything that the tables of a source depend on: files, reader, corrections, versions."""
-    return digest(_inputs(_source(name), None, {}))
+def inputs_digests() -> dict[str, str]:
+    """For each source a digest of everything that its tables depend on: files, reader, corrections, versions."""
+    own = _corrections(None)
+    return {name: digest(_inputs(source, own, {})) for name, source in SOURCES.items()}

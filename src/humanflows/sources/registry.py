@@ -115,8 +115,13 @@ def about(path: str, file: Path | None = None) -> dict:
         When the path is not registered.
     """
     check_path(path)
-    frame = registry(file)
-    row = frame[frame["path"] == path]
-    if row.empty:
+    rows = _rows(Path(file or paths.REGISTRY))
+    if path not in rows:
         raise SourceFileError(path, "not in the registry", f"add it to {file or paths.REGISTRY}", key=path)
-    return row.iloc[0].to_dict()
+    return dict(rows[path])
+
+
+@cache
+def _rows(file: Path) -> dict[str, dict]:
+    """Rows of a registry by path."""
+    return {row["path"]: row for row in _read(file).to_dict("records")}
