@@ -22,8 +22,8 @@ SMALLEST = 10       # persons: a corridor-year below is left out of the CSV file
 _EPOCH = (1980, 1, 1, 0, 0, 0)      # of files in an archive: the same bytes whenever it is made
 
 
-def write_csv(answers: Answers, code: str, target: Path) -> Path:
-    """Flows into and out of a territory as in the package of the dataset, one CSV file in a zip archive.
+def zipped_csv(answers: Answers, code: str) -> bytes:
+    """Flows into and out of a territory as in the package of the dataset: a zip archive of one CSV file.
 
     Rows go by side, then other territory, then year: neighbours are alike, which compresses best.
     """
@@ -37,7 +37,7 @@ def write_csv(answers: Answers, code: str, target: Path) -> Path:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(zipfile.ZipInfo(plain.name, _EPOCH), content, zipfile.ZIP_DEFLATED, 9)
-    return artifacts.write_bytes(target, buffer.getvalue())
+    return buffer.getvalue()
 
 
 @cache
