@@ -86,6 +86,28 @@ def test_unknown_generated_part(executed):
         book.stage()
 
 
+@pytest.mark.parametrize("marker", [
+    "<!-- generated: weather-report -->", "  <!-- generated: build_report -->", "<!--generated: build_report-->",
+    "Text <!-- generated: build_report --> in a line"])
+def test_a_left_over_marker_stops_the_build(executed, marker):
+    (paths.BOOK / "made.md").write_text(f"# Made\n\n{marker}\n")
+    with pytest.raises(ConfigError) as caught:
+        book.stage()
+    assert caught.value.file == "book/made.md" and "generated" in str(caught.value.key)
+
+
+def test_a_marker_in_code_is_text(executed):
+    (paths.BOOK / "made.md").write_text("# Made\n\nWrite `<!-- generated: name -->` for a part.\n")
+    assert "generated: name" in (book.stage() / "book" / "made.md").read_text()
+
+
+def test_a_cut_manifest_counts_as_none(executed):
+    artifacts.manifest_path(paths.EXECUTED / "twin" / "01_second.ipynb").write_text('{"artifact": "01_sec')
+    with pytest.raises(ArtifactError, match=r"01_second\.ipynb"):
+        book.stage()
+    assert "00_first" in book.build_report("twin") and "01_second" not in book.build_report("twin")
+
+
 def test_missing_executed_notebook_names_the_step(executed):
     (paths.EXECUTED / "twin" / "01_second.ipynb").unlink()
     with pytest.raises(ArtifactError, match=r"01_second.ipynb.*make notebooks PROFILE=twin"):
