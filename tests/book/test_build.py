@@ -23,7 +23,7 @@ def count_builds(monkeypatch, instead=None):
 @pytest.fixture
 def staged(project, monkeypatch):
     """Staging and Sphinx stand-ins: a page, and html made of it; and how often it is made."""
-    def stage(profile):
+    def stage(profile, refresh):
         shutil.rmtree(paths.STAGE, ignore_errors=True)
         shutil.copytree(paths.BOOK, paths.STAGE)
         return paths.STAGE
@@ -59,7 +59,7 @@ def test_whatever_the_html_is_made_of_makes_it_anew(staged, monkeypatch, what):
     elif what == "record":
         record.write_text(record.read_text()[:30])
     elif what == "packages":
-        monkeypatch.setattr(build, "distributions", lambda: [])
+        monkeypatch.setattr(build, "machine", lambda: {"packages": "others"})
     else:
         monkeypatch.setattr(artifacts, "code_digest", lambda *modules: "other")
     book.build_html()

@@ -82,6 +82,16 @@ def test_a_reader_may_choose_what_these_notebooks_show():
 
 
 @every
+def test_no_cell_writes_over_a_choice_that_it_does_not_read(file):
+    chosen = set(declared_parameters(file)) & set(CHOICES)
+    after = [c for c in cells(file, "code") if "parameters" not in tags(c)]
+    for statement in (n for c in after for n in ast.walk(ast.parse(c.source)) if isinstance(n, ast.Assign)):
+        names = [{n.id for n in ast.walk(part) if isinstance(n, ast.Name)} for part in
+                 (ast.Tuple(statement.targets), statement.value)]
+        assert names[0] & chosen <= names[1], ast.unparse(statement)
+
+
+@every
 def test_no_error_of_the_projects_files_is_published_as_a_result(file):
     """What stops a notebook stops the book. Only an error that a cell is about may be caught, by its own name."""
     caught = {ast.unparse(h.type) if h.type else "everything" for cell in cells(file, "code")

@@ -6,13 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib.metadata import distributions
 from pathlib import Path
 
 from .. import artifacts, paths
 from ..errors import ArtifactError
 from ..locks import alone_in
 from ..offline import dead_links, external_requests
+from .digests import is_made, keep_record, machine, record_of, tree_digest
 from .execute import execute_notebooks
 from .staging import stage
 
@@ -61,37 +61,16 @@ def build_html(profile: str = "twin", refresh: bool = False) -> Path:
         With the warnings when the build fails, or with the addresses when a page would load anything from the network.
     """
     with alone_in(paths.BUILD):
-        source = stage(profile)
-        made_of = {"pages": tree_digest(source), "code": artifacts.code_digest("book", "offline.py"),
-                   "packages": artifacts.digest(sorted({(d.name, d.version) for d in distributions()}, key=str)),
-                   "python": sys.version}
-        if refresh or not _is_built(made_of):
-            _record().unlink(missing_ok=True)
+        source, record = stage(profile, refresh), record_of(paths.HTML)
+        made_of = {**machine(), "pages": tree_digest(source), "code": artifacts.code_digest("book", "offline.py")}
+        if refresh or not is_made(record, made_of, paths.HTML):
+            record.unlink(missing_ok=True)
             try:
                 _build(source)
             except OSError as error:
                 raise artifacts.cannot_write(paths.HTML, error) or error from error
-            artifacts.write_text(_record(), json.dumps({**made_of, "html": tree_digest(paths.HTML)}, indent=1) + "\n")
+            keep_record(record, made_of, paths.HTML)
         return paths.HTML / "index.html"
-
-
-def _record() -> Path:
-    """Where it is kept what the html was built of."""
-    return paths.HTML.with_name(f"{paths.HTML.name}.json")
-
-
-def _is_built(made_of: dict) -> bool:
-    try:
-        known = json.loads(_record().read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return False
-    return known == {**made_of, "html": tree_digest(paths.HTML)}
-
-
-def tree_digest(folder: Path) -> str:
-    """Digest of the names and contents of all files below a folder."""
-    return artifacts.digest([(f.relative_to(folder).as_posix(), artifacts.sha256(f))
-                             for f in sorted(folder.rglob("*")) if f.is_file()])
 
 
 def _build(source: Path) -> None:

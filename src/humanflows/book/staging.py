@@ -12,13 +12,14 @@ import yaml
 from .. import artifacts, paths
 from ..errors import ArtifactError, ConfigError
 from ..locks import alone_in
+from .digests import inputs_of_pages, is_made, keep_record, record_of, tree_digest
 from .execute import declared_parameters, is_of_the_release
 from .parts import banner, draw_speed, fill_page, load_facts, release_profile
 from .toc import COUNTRIES, notebooks_in_toc, toc_files
 
 
-def stage(profile: str = "twin") -> Path:
-    """Assemble what Sphinx reads in ``_build/stage``.
+def stage(profile: str = "twin", refresh: bool = False) -> Path:
+    """Assemble what Sphinx reads in ``_build/stage``, unless the same is there already.
 
     Raises
     ------
@@ -29,10 +30,22 @@ def stage(profile: str = "twin") -> Path:
         When a page uses an unknown fact or asks for an unknown generated part.
     """
     with alone_in(paths.BUILD):
+        record, given = record_of(paths.STAGE), inputs_of_pages(profile)
+        if not refresh and is_made(record, _with_countries(given), paths.STAGE):
+            return paths.STAGE
+        record.unlink(missing_ok=True)
         try:
-            return _stage(profile, paths.STAGE)
+            target = _stage(profile, paths.STAGE)
         except OSError as error:        # also what shutil says of several files
             raise artifacts.cannot_write(paths.STAGE, error) or error from error
+        if inputs_of_pages(profile) == given:       # nothing was edited meanwhile
+            keep_record(record, _with_countries(given), target)
+        return target
+
+
+def _with_countries(given: dict) -> dict:
+    """Country pages are made on the way, so that they are known only then."""
+    return {**given, "countries": tree_digest(paths.COUNTRIES)}
 
 
 def _stage(profile: str, target: Path) -> Path:
