@@ -129,6 +129,22 @@ def test_pages_that_could_not_be_staged_are_not_taken_for_staged(executed):
             book.stage()
 
 
+def test_what_staging_itself_downloads_does_not_count_as_an_edit(executed, monkeypatch):
+    real, times = staging._stage, []
+
+    def download(*given):
+        (paths.CACHE / "memory.json").parent.mkdir(parents=True, exist_ok=True)
+        (paths.CACHE / "memory.json").write_text("{}")
+        times.append(1)
+        return real(*given)
+
+    monkeypatch.setattr(paths, "CACHE", paths.BUILD / "sources")
+    monkeypatch.setattr(staging, "_stage", download)
+    book.stage()
+    book.stage()
+    assert len(times) == 1
+
+
 def test_what_is_edited_while_pages_are_staged_is_staged_next_time(executed, monkeypatch):
     real = staging._stage
 

@@ -38,8 +38,9 @@ def stage(profile: str = "twin", refresh: bool = False) -> Path:
             target = _stage(profile, paths.STAGE)
         except OSError as error:        # also what shutil says of several files
             raise artifacts.cannot_write(paths.STAGE, error) or error from error
-        if inputs_of_pages(profile) == given:       # nothing was edited meanwhile
-            keep_record(record, _with_countries(given), target)
+        now = inputs_of_pages(profile)
+        if {**now, "cache": None} == {**given, "cache": None}:      # nothing was edited meanwhile; downloads are pinned
+            keep_record(record, _with_countries(now), target)
         return target
 
 
