@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from humanflows import artifacts
+from humanflows import artifacts, locks
 from humanflows.errors import ArtifactError
 
 
@@ -146,15 +146,20 @@ def test_a_full_disk_and_a_folder_that_cannot_be_written_are_told_plainly(tmp_pa
         full.flush()
     assert "disk is full" in caught.value.problem
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ArtifactError) as caught:
-        artifacts.write_text(tmp_path / "file" / "a.txt", "x")
-    assert "cannot be written" in caught.value.problem
+    for folder in (tmp_path / "file", Path("/proc/nothing"), Path("/proc/nothing/here")):
+        with pytest.raises(ArtifactError) as caught:
+            artifacts.write_text(folder / "a.txt", "x")
+        assert "cannot be written" in caught.value.problem
+        with pytest.raises(ArtifactError), locks.alone_in(folder):
+            pass
     assert names(tmp_path) == ["file"]
 
 
 def test_an_error_on_reading_something_else_stays_what_it_is(tmp_path):
     with pytest.raises(FileNotFoundError), artifacts.atomic(tmp_path / "a.txt"):
         Path("/nowhere/at/all").read_text()
+    with pytest.raises(FileNotFoundError), artifacts.atomic(tmp_path / "a.txt"):
+        (tmp_path / "not there").read_text()
     with pytest.raises(PermissionError), artifacts.atomic(tmp_path / "a.txt"):
         raise PermissionError(13, "Permission denied", "/somewhere/else.csv")
 
@@ -162,7 +167,7 @@ def test_an_error_on_reading_something_else_stays_what_it_is(tmp_path):
 FULL = """
 import resource, sys
 import numpy as np, xarray as xr
-from humanflows import artifacts
+from humanflows import artifacts, locks
 from humanflows.errors import ArtifactError
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:

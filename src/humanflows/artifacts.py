@@ -41,7 +41,7 @@ def atomic(target: Path):
 
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
+_REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENOENT}
 
 
 def cannot_write(target: Path, error: BaseException) -> ArtifactError | None:
@@ -51,7 +51,7 @@ def cannot_write(target: Path, error: BaseException) -> ArtifactError | None:
         code = int(found[1])        # of the first of several files that were copied
     if getattr(error, "filename", None) is not None and code not in _FULL:
         other = Path(os.fsdecode(error.filename))
-        if not (other in (folder, *folder.parents) or folder in other.parents):
+        if not (other in (folder, *folder.parents) or (folder in other.parents and code != errno.ENOENT)):
             return None     # it could not read something else
     if code in _FULL:
         problem = "it cannot be written: the disk is full"

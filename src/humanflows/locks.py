@@ -30,7 +30,7 @@ def alone_in(folder: Path) -> Iterator[None]:
                             "wait until it is done, or give this one a folder of its own, as in "
                             "HUMANFLOWS_BUILD=other humanflows book") from None
     except OSError as error:
-        raise cannot_write(folder, error) or error from None
+        raise cannot_write(folder / NAME, error) or error from None
     try:
         yield
     finally:
