@@ -69,4 +69,4 @@ serve:  ## Read the book at http://localhost:8000 (PORT=8000)
 	$(PYTHON) -m http.server --directory _build/html --bind 127.0.0.1 $(PORT)
 
 clean:  ## Remove what was built; keep downloaded sources and .venv
-	rm -rf _build/artifacts _build/executed _build/stage _build/book _build/html _build/tables _build/countries _build/book.log
+	rm -rf _build/artifacts _build/executed _build/stage _build/book _build/html _build/tables _build/countries _build/book.log _build/html.json _build/stage.json

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from humanflows import artifacts, paths
+from humanflows import artifacts, locks, paths
 from humanflows.errors import ArtifactError
 
 KILLED = """
@@ -169,6 +169,59 @@ def test_without_manifest_or_file_nothing_is_fresh(made):
     artifacts.manifest_path(made).write_text(text)
     made.unlink()
     assert not artifacts.is_fresh(made, INPUTS)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"artifact": "flows.csv", "sha', b"[]", b"null", b"{}", b"\xff\xfe\x00"])
+def test_a_manifest_that_was_cut_off_is_none(made, content):
+    artifacts.manifest_path(made).write_bytes(content)
+    assert artifacts.read_manifest(made) is None and not artifacts.is_fresh(made, INPUTS)
+    assert list(artifacts.manifests(made.parent)) == []
+
+
+def test_a_full_disk_and_a_folder_that_cannot_be_written_are_told_plainly(tmp_path, monkeypatch):
+    with pytest.raises(ArtifactError) as caught, artifacts.atomic(tmp_path / "a.txt"), \
+            open("/dev/full", "w") as full:
+        full.write("x")
+        full.flush()
+    assert "disk is full" in caught.value.problem
+    (tmp_path / "file").write_text("x")
+    for folder in (tmp_path / "file", Path("/proc/nothing"), Path("/proc/nothing/here")):
+        with pytest.raises(ArtifactError) as caught:
+            artifacts.write_text(folder / "a.txt", "x")
+        assert "cannot be written" in caught.value.problem
+        with pytest.raises(ArtifactError), locks.alone_in(folder):
+            pass
+    assert names(tmp_path) == ["file"]
+
+
+def test_an_error_on_reading_something_else_stays_what_it_is(tmp_path):
+    with pytest.raises(FileNotFoundError), artifacts.atomic(tmp_path / "a.txt"):
+        Path("/nowhere/at/all").read_text()
+    with pytest.raises(FileNotFoundError), artifacts.atomic(tmp_path / "a.txt"):
+        (tmp_path / "not there").read_text()
+    with pytest.raises(PermissionError), artifacts.atomic(tmp_path / "a.txt"):
+        raise PermissionError(13, "Permission denied", "/somewhere/else.csv")
+
+
+FULL = """
+import resource, sys
+import numpy as np, xarray as xr
+from humanflows import artifacts, locks
+from humanflows.errors import ArtifactError
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    artifacts.write_netcdf(xr.Dataset({"a": ("x", np.random.default_rng(1).normal(size=100_000))}), sys.argv[1])
+except ArtifactError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of file sizes are known to POSIX systems alone")
+def test_netcdf_on_a_full_disk(tmp_path):
+    target = tmp_path / "a.nc"
+    result = subprocess.run([sys.executable, "-c", FULL, str(target)], capture_output=True, text=True)
+    assert str(target) in result.stdout and "disk is full" in result.stdout, result.stderr
+    assert result.stdout.count("\n") == 1 and names(tmp_path) == []
 
 
 def test_a_file_that_is_not_the_one_its_manifest_describes_is_stale(made):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from humanflows import teaching
+from humanflows.errors import ArtifactError, SourceFileError
 from humanflows.teaching import check
 
 
@@ -34,6 +35,14 @@ def test_a_block_that_runs_to_its_end_is_solved(capsys):
     (ZeroDivisionError(), "ZeroDivisionError")])
 def test_a_failure_is_told_in_one_line_and_swallowed(error, reason, capsys):
     assert said(raising(error), capsys) == f"Exercise 2: not yet: {reason}\n"
+
+
+@pytest.mark.parametrize("error", [
+    ArtifactError("flows.nc", "altered", "restore it"), SourceFileError("a.csv", "cut", "fetch it"),
+    OSError("No space left on device"), MemoryError()])
+def test_what_no_answer_is_at_fault_for_is_not_swallowed(error):
+    with pytest.raises(type(error)), check("2"):
+        raise error
 
 
 def test_a_gap_of_three_dots_is_called_a_gap(capsys):

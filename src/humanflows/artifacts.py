@@ -1,5 +1,6 @@
 """Artifacts on disk: written whole or not at all, each with a manifest that says what made it."""
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from . import paths
+from . import paths, reads
 from .errors import ArtifactError
 
 PACKAGES = ("torch", "numpy", "pandas", "xarray")
@@ -95,20 +96,47 @@ def atomic(target: Path):
 
     The first time that a process writes into a folder, what killed processes have left there is swept.
     """
-    target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _sweep_once(target.parent)
-    handle, name = tempfile.mkstemp(prefix=temporary_prefix(target), suffix=target.suffix, dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
+    target, temporary = Path(target), None
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_once(target.parent)
+        handle, name = tempfile.mkstemp(prefix=temporary_prefix(target), suffix=target.suffix, dir=target.parent)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)  # mkstemp makes private files; an artifact is for every reader
         os.replace(temporary, target)
+    except OSError as error:
+        raise cannot_write(target, error) or error from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENOENT}
+
+
+def cannot_write(target: Path, error: BaseException) -> ArtifactError | None:
+    """What to say of an error of the system or of NetCDF on writing; None for one that is about something else."""
+    code, folder = getattr(error, "errno", None), Path(target).parent
+    if isinstance(error, shutil.Error) and (found := re.search(r"\[Errno (\d+)\]", str(error))):
+        code = int(found[1])        # of the first of several files that were copied
+    if getattr(error, "filename", None) is not None and code not in _FULL:
+        other = Path(os.fsdecode(error.filename))
+        if not (other in (folder, *folder.parents) or (folder in other.parents and code != errno.ENOENT)):
+            return None     # it could not read something else
+    if code in _FULL:
+        problem = "it cannot be written: the disk is full"
+    elif code in _REFUSED:
+        problem = f"the folder cannot be written ({os.strerror(code)})"
+    elif "HDF error" in str(error):
+        problem = "it cannot be written: the disk is full, or the folder cannot be written (NetCDF: HDF error)"
+    else:
+        return None
+    return ArtifactError(target, problem, "make room, or name another folder with HUMANFLOWS_BUILD")
 
 
 def write_text(target: Path, text: str) -> Path:
@@ -130,7 +158,10 @@ def write_netcdf(dataset, target: Path, compress: int = 4) -> Path:
     encoding = {name: {"zlib": True, "complevel": compress, "shuffle": True}
                 for name, v in dataset.variables.items() if v.dtype.kind in "fiub" and v.ndim}
     with atomic(target) as temporary:
-        dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+        try:
+            dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+        except RuntimeError as error:       # of the NetCDF library, which does not say what the system said
+            raise cannot_write(target, error) or error from error
     return Path(target)
 
 
@@ -174,13 +205,25 @@ def write_manifest(target: Path, *, made_by: str, inputs: dict, device: str = "c
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}}, **more,
     }, indent=1, default=str)
-    return write_text(manifest_path(target), text + "\n")
+    with atomic(manifest_path(target)) as temporary, open(temporary, "w", encoding="utf-8") as handle:
+        handle.write(text + "\n")
+        handle.flush()
+        os.fsync(handle.fileno())       # a power cut after the rename would else leave an empty manifest
+    return manifest_path(target)
 
 
 def read_manifest(target: Path) -> dict | None:
-    """Manifest of an artifact; None when there is none."""
-    file = manifest_path(target)
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    """Manifest of an artifact; None when there is none, or one that was cut off: then nobody knows what made it."""
+    return _read(manifest_path(target))
+
+
+def _read(file: Path) -> dict | None:
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):     # of JSON and of UTF-8
+        return None
+    whole = isinstance(manifest, dict) and {"artifact", "sha256", "inputs", "inputs_digest"} <= set(manifest)
+    return manifest if whole else None
 
 
 def is_fresh(target: Path, inputs: dict, beside: Iterable[Path] = ()) -> bool:
@@ -208,6 +251,7 @@ def require(target: Path, made_by: str) -> Path:
     """
     if not Path(target).is_file():
         raise ArtifactError(target, "artifact is missing", f"run {made_by} first")
+    reads.note(target)      # libraries in C open files unseen
     return Path(target)
 
 
@@ -235,6 +279,6 @@ def require_whole(file: Path, made_by: str, of: Path | None = None) -> Path:
 
 
 def manifests(folder: Path | None = None) -> Iterable[dict]:
-    """All manifests under a folder (default: every profile's artifacts), oldest name first."""
-    for file in sorted((folder or paths.ARTIFACTS).rglob("*.manifest.json")):
-        yield json.loads(file.read_text(encoding="utf-8"))
+    """All manifests under a folder (default: every profile's artifacts), oldest name first; none that was cut off."""
+    found = map(_read, sorted((folder or paths.ARTIFACTS).rglob("*.manifest.json")))
+    return (manifest for manifest in found if manifest is not None)

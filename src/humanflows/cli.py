@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from . import paths
+from .artifacts import cannot_write
 from .cli_dataset import app as dataset_app
 from .cli_sources import app as sources_app
 from .config import Config, load_config
@@ -67,6 +69,15 @@ def parse_numbers(text: str, option: str) -> list[int]:
     return [int(k) for k in text.split(",")]
 
 
+@app.callback(help=__doc__)
+def _folders() -> None:
+    try:
+        paths.check()
+    except InputError as error:
+        say_error(error)
+        raise typer.Exit(1) from None
+
+
 @contextmanager
 def _step(what: str, device: str):
     """Announce a step, time it, and end with a plain message instead of a traceback when the input is at fault."""
@@ -76,6 +87,11 @@ def _step(what: str, device: str):
         yield
     except InputError as error:
         say_error(error)
+        raise typer.Exit(1) from None
+    except OSError as error:        # of files that are written without the care of artifacts
+        if (said := cannot_write(Path(error.filename or paths.BUILD), error)) is None:
+            raise
+        say_error(said)
         raise typer.Exit(1) from None
     typer.echo(f"{what}: done in {time.perf_counter() - begin:.1f} s")
 
@@ -367,7 +383,10 @@ def notebooks(
     only: Annotated[list[str] | None, typer.Option(help="Beginning of a notebook's name, e.g. 03. Repeatable.")] = None,
     settings: Setting = None,
 ) -> None:
-    """Run the notebooks that are stale; here --set replaces notebook parameters."""
+    """Run the notebooks that are stale; here --set replaces parameters of the notebooks that declare them.
+
+    Beside profile and seed these are choices of what is shown: --set territory=COL, year=2015, corridor=VEN-COL.
+    """
     with _step(f"run notebooks ({profile})", _device_of(profile)):
         from .book import execute_notebooks
 
@@ -376,12 +395,12 @@ def notebooks(
 
 
 @app.command()
-def book(profile: Profile = "twin", refresh: Refresh = False) -> None:
-    """Run the notebooks that are stale and build the book; every warning is an error."""
+def book(profile: Profile = "twin", refresh: Refresh = False, settings: Setting = None) -> None:
+    """Run the notebooks that are stale and build the book; every warning is an error. --set as for notebooks."""
     with _step(f"build book ({profile})", _device_of(profile)):
         from .book import build_book
 
-        typer.echo(f"→ {build_book(profile, refresh=refresh)}")
+        typer.echo(f"→ {build_book(profile, refresh=refresh, parameters=parse_settings(settings))}")
 
 
 @app.command()

@@ -2,6 +2,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .errors import ArtifactError, SourceFileError
+
+NOT_THE_ANSWER = (ArtifactError, SourceFileError, OSError, MemoryError)     # of files and of the machine
+
 
 @contextmanager
 def check(exercise: str) -> Iterator[None]:
@@ -9,7 +13,8 @@ def check(exercise: str) -> Iterator[None]:
 
     Prints ``Exercise 1: solved`` when the block runs to its end, else ``Exercise 1: not yet: <reason>`` with the
     message of the assertion that failed, or the name and message of any other error. Errors are swallowed, so that a
-    lesson runs from top to bottom with its exercises open; an interrupt or an exit is not.
+    lesson runs from top to bottom with its exercises open; an interrupt or an exit is not, and neither is an error
+    that no answer can be at fault for, of ``NOT_THE_ANSWER``: a book must not be published with it.
 
     Parameters
     ----------
@@ -23,6 +28,8 @@ def check(exercise: str) -> Iterator[None]:
     """
     try:
         yield
+    except NOT_THE_ANSWER:
+        raise
     except Exception as error:
         print(f"Exercise {exercise}: not yet: {_reason(error)}")
     else:

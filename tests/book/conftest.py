@@ -52,6 +52,7 @@ def project(tmp_path, monkeypatch):
               "BOOK": root / "book", "REGISTRY": root / "data" / "registry.csv", "RELEASE": release,
               "BUILD": root / "_build"}
     places |= {name: root / "_build" / name.lower() for name in ("ARTIFACTS", "EXECUTED", "STAGE", "HTML")}
+    places["COUNTRIES"] = root / "_build" / "countries"
     for name, place in places.items():
         monkeypatch.setattr(paths, name, place)
     return root

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from humanflows import book, paths
+from humanflows import artifacts, book, paths
+from humanflows.book import build
 from humanflows.errors import ArtifactError
 from humanflows.offline import dead_links, external_requests
 from whole_release import list_files, write_whole_release
@@ -13,8 +14,79 @@ from whole_release import list_files, write_whole_release
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
+def count_builds(monkeypatch, instead=None):
+    """Times that Sphinx is run; it is replaced where something else is given."""
+    times, real = [], instead or build._build
+    monkeypatch.setattr(build, "_build", lambda source: (times.append(source), real(source)))
+    return times
+
+
+@pytest.fixture
+def staged(project, monkeypatch):
+    """Staging and Sphinx stand-ins: a page, and html made of it; and how often it is made."""
+    def stage(profile, refresh):
+        shutil.rmtree(paths.STAGE, ignore_errors=True)
+        shutil.copytree(paths.BOOK, paths.STAGE)
+        return paths.STAGE
+
+    def html(source):
+        paths.HTML.mkdir(parents=True, exist_ok=True)
+        (paths.HTML / "index.html").write_text((source / "index.md").read_text())
+
+    monkeypatch.setattr(build, "stage", stage)
+    return count_builds(monkeypatch, html)
+
+
+def test_html_of_the_same_pages_is_kept(staged):
+    for _ in range(2):
+        assert book.build_html() == paths.HTML / "index.html"
+    assert len(staged) == 1
+    book.build_html(refresh=True)
+    assert len(staged) == 2
+
+
+@pytest.mark.parametrize("what", ["page", "new page", "html", "more html", "record", "packages", "code"])
+def test_whatever_the_html_is_made_of_makes_it_anew(staged, monkeypatch, what):
+    book.build_html()
+    record = paths.BUILD / "html.json"
+    if what == "page":
+        (paths.BOOK / "index.md").write_text("# Other\n")
+    elif what == "new page":
+        (paths.BOOK / "more.md").write_text("# More\n")
+    elif what == "html":
+        (paths.HTML / "index.html").write_text("by hand")
+    elif what == "more html":
+        (paths.HTML / "more.html").write_text("by hand")
+    elif what == "record":
+        record.write_text(record.read_text()[:30])
+    elif what == "packages":
+        monkeypatch.setattr(build, "machine", lambda: {"packages": "others"})
+    else:
+        monkeypatch.setattr(artifacts, "code_digest", lambda *modules: "other")
+    book.build_html()
+    assert len(staged) == 2
+    book.build_html()
+    assert len(staged) == 2
+
+
+def test_a_build_that_fails_is_not_taken_for_built(staged, monkeypatch):
+    book.build_html()
+    (paths.BOOK / "index.md").write_text("# Other\n")
+
+    def fail(source):
+        raise ArtifactError(source, "no", "none")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build, "_build", fail)
+        for _ in range(2):
+            with pytest.raises(ArtifactError):
+                book.build_html()
+    book.build_html()
+    assert len(staged) == 2
+
+
 @pytest.mark.slow
-def test_book_builds_and_a_warning_keeps_the_earlier_one(project):
+def test_book_builds_once_and_a_warning_keeps_the_earlier_one(project, monkeypatch):
     answer = json.loads((paths.RELEASE / "facts.json").read_text())
     facts = json.loads((write_whole_release(paths.RELEASE) / "facts.json").read_text())
     with pytest.raises(ArtifactError, match=r"facts\.json"):
@@ -31,9 +103,16 @@ def test_book_builds_and_a_warning_keeps_the_earlier_one(project):
     assert (paths.HTML / "mathjax" / "tex-mml-chtml.js").is_file()
     assert '../_static/../mathjax/tex-mml-chtml.js' in page
 
+    built = count_builds(monkeypatch)
+    assert book.build_book("twin") == first and built == []
+    (paths.HTML / "book" / "made.html").unlink()
+    book.build_html("twin")
+    assert len(built) == 1 and (paths.HTML / "book" / "made.html").is_file()
+
     (paths.BOOK / "index.md").write_text("# Start\n\nSee {ref}`nowhere`.\n")
-    with pytest.raises(ArtifactError, match="nowhere"):
-        book.build_html("twin")
+    for _ in range(2):
+        with pytest.raises(ArtifactError, match="nowhere"):
+            book.build_html("twin")
     assert (paths.HTML / "book" / "index.html").read_text() == page
 
     (paths.BOOK / "index.md").write_text('# Start\n\n<a href="nowhere.html">a page</a>\n')

@@ -1,11 +1,13 @@
 """Every command says what it does, where and for how long; input errors are one line, not a traceback."""
+import errno
+import shutil
 import sys
 import types
 
 import pytest
 from typer.testing import CliRunner
 
-from humanflows import cli
+from humanflows import cli, paths
 from humanflows.errors import ConfigError
 
 STEPS = ("harmonise", "train", "estimate", "validate", "five_years", "release")
@@ -65,12 +67,50 @@ def test_pipeline_has_every_step_that_the_command_calls():
     (("recover", "--only", "love"), "no experiment asks 'love'"),
     (("fetch", "nothing/like/this"), "no file's path begins with"),
     (("report", "--profile", "twin", "--nonsense"), "No such option"),
+    (("report", "--profile", "nonsense"), "use one of the profiles twin, world"),
+    (("notebooks", "--only", "05", "--set", "teritory=COL"), "did you mean 'territory'?"),
+    (("book", "--set", "teritory=COL"), "did you mean 'territory'?"),
 ])
 def test_errors_are_plain(pipeline, words, said):
     result = run(*words)
     assert result.exit_code != 0
     assert said in " ".join(result.output.replace("│", " ").split())
     assert "Traceback" not in result.output
+
+
+def test_the_book_passes_parameters_on(monkeypatch):
+    from humanflows import book
+
+    asked = {}
+    monkeypatch.setattr(book, "build_book", lambda profile, **given: asked.update(given, profile=profile))
+    assert run("book", "--set", "territory=COL", "--set", "year=2010").exit_code == 0
+    assert asked == {"profile": "twin", "refresh": False, "parameters": {"territory": "COL", "year": 2010}}
+
+
+@pytest.mark.parametrize(("error", "said"), [
+    (OSError(errno.ENOSPC, "No space left on device"), "the disk is full"),
+    (OSError(errno.EROFS, "Read-only file system", str(paths.BUILD / "x")), "cannot be written"),
+    (shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")]), "the disk is full")])
+def test_a_folder_that_cannot_be_written_is_one_line(monkeypatch, error, said):
+    from humanflows import book
+
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(book, "build_book", fail)
+    result = run("book")
+    assert result.exit_code == 1 and said in result.output and "HUMANFLOWS_BUILD" in result.output
+    assert isinstance(result.exception, SystemExit)
+
+
+def test_another_error_of_the_system_stays_what_it_is(monkeypatch):
+    from humanflows import book
+
+    def fail(*_, **__):
+        raise FileNotFoundError(errno.ENOENT, "No such file", "/somewhere/else")
+
+    monkeypatch.setattr(book, "build_book", fail)
+    assert isinstance(run("book").exception, FileNotFoundError)
 
 
 def test_settings_are_typed():

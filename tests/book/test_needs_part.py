@@ -40,10 +40,10 @@ def test_the_chapter_asks_for_every_section_and_types_no_result(project):
     text = (paths.BOOK.parent / "book" / "needs.md")
     text.write_text("# Needs\n\n<!-- generated: needs_of_nobody -->\n")
     with pytest.raises(ConfigError, match=r"needs_of_nobody.*needs_countries"):
-        book._stage_page(text, {}, "twin")
+        book.fill_page(text, {}, "twin")
 
 
 def test_the_page_of_the_repository_asks_for_every_section():
     text = (paths.BOOK / "needs.md").read_text(encoding="utf-8")
-    assert {f"needs_{s}" for s in SECTIONS} <= set(book._GENERATED.findall(text))
+    assert {f"needs_{s}" for s in SECTIONS} <= set(book.MARKER.findall(text))
     assert not [line for line in text.splitlines() if line.startswith("|")]

@@ -56,7 +56,7 @@ def test_a_missing_figure_is_named(released):
 def test_a_page_can_ask_for_every_section(released):
     page = paths.BOOK / "checked.md"
     page.write_text("# Checked\n\n" + "\n\n".join(f"<!-- generated: protocols_{s} -->" for s in SECTIONS))
-    text = book._stage_page(page, {}, "twin")
+    text = book.fill_page(page, {}, "twin")
     assert "generated" not in text and text.count("{figure}") == 3 and "✗" in text
 
 
@@ -71,4 +71,4 @@ def test_a_page_about_protocols_has_numbers_of_the_release(released):
 
 def test_the_chapter_asks_for_every_section():
     text = (paths.BOOK / "validation.md").read_text(encoding="utf-8")
-    assert {f"protocols_{s}" for s in SECTIONS} <= set(book._GENERATED.findall(text))
+    assert {f"protocols_{s}" for s in SECTIONS} <= set(book.MARKER.findall(text))

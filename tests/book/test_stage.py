@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from humanflows import artifacts, book, paths
+from humanflows.book import digests, staging
 from humanflows.config import load_config
 from humanflows.errors import ArtifactError, ConfigError
 
@@ -84,6 +85,100 @@ def test_unknown_generated_part(executed):
     (paths.BOOK / "made.md").write_text("# Made\n\n<!-- generated: weather -->\n")
     with pytest.raises(ConfigError, match=r"unknown generated part 'weather'.*build_report"):
         book.stage()
+
+
+def count_stages(monkeypatch):
+    times, real = [], staging._stage
+    monkeypatch.setattr(staging, "_stage", lambda *given: (times.append(given), real(*given))[1])
+    return times
+
+
+@pytest.mark.parametrize("what", ["page", "data", "executed", "artifact", "notebook", "toc", "country", "config",
+                                  "stage", "packages", "profile"])
+def test_pages_are_staged_again_when_anything_differs(executed, monkeypatch, what):
+    country = paths.COUNTRIES / "COL.md"
+    country.parent.mkdir(parents=True)
+    country.write_text("# Colombia\n")
+    times = count_stages(monkeypatch)
+    for _ in range(2):
+        assert book.stage() == paths.STAGE
+    assert len(times) == 1
+    changed = {"page": paths.BOOK / "index.md", "data": paths.DATA / "release" / "figures" / "title.svg",
+               "executed": paths.EXECUTED / "twin" / "00_first.txt", "artifact": paths.ARTIFACTS / "world" / "panel.nc",
+               "notebook": paths.NOTEBOOKS / "00_first.ipynb", "toc": paths.ROOT / "_toc.yml", "country": country,
+               "config": paths.CONFIG / "world.yaml", "stage": paths.STAGE / "book" / "index.md"}
+    if what in changed:
+        changed[what].parent.mkdir(parents=True, exist_ok=True)
+        changed[what].write_text((changed[what].read_text() if changed[what].is_file() else "") + "\n")
+    elif what == "packages":
+        monkeypatch.setattr(digests, "machine", lambda: {"packages": "others"})
+    profile = "world" if what == "profile" else "twin"
+    book.stage(profile)
+    assert len(times) == 2 and (paths.STAGE / "book" / "index.md").read_text().startswith("# Start")
+    book.stage(profile)
+    assert len(times) == 2
+    book.stage(profile, refresh=True)
+    assert len(times) == 3
+
+
+def test_pages_that_could_not_be_staged_are_not_taken_for_staged(executed):
+    book.stage()
+    (paths.BOOK / "made.md").write_text("# Made\n\n<!-- generated: weather -->\n")
+    for _ in range(2):
+        with pytest.raises(ConfigError):
+            book.stage()
+
+
+def test_what_staging_itself_downloads_does_not_count_as_an_edit(executed, monkeypatch):
+    real, times = staging._stage, []
+
+    def download(*given):
+        (paths.CACHE / "memory.json").parent.mkdir(parents=True, exist_ok=True)
+        (paths.CACHE / "memory.json").write_text("{}")
+        times.append(1)
+        return real(*given)
+
+    monkeypatch.setattr(paths, "CACHE", paths.BUILD / "sources")
+    monkeypatch.setattr(staging, "_stage", download)
+    book.stage()
+    book.stage()
+    assert len(times) == 1
+
+
+def test_what_is_edited_while_pages_are_staged_is_staged_next_time(executed, monkeypatch):
+    real = staging._stage
+
+    def edit(*given):
+        done = real(*given)
+        (paths.BOOK / "index.md").write_text("# Edited\n")
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(staging, "_stage", edit)
+        book.stage()
+    assert (book.stage() / "book" / "index.md").read_text() == "# Edited\n"
+
+
+@pytest.mark.parametrize("marker", [
+    "<!-- generated: weather-report -->", "  <!-- generated: build_report -->", "<!--generated: build_report-->",
+    "Text <!-- generated: build_report --> in a line"])
+def test_a_left_over_marker_stops_the_build(executed, marker):
+    (paths.BOOK / "made.md").write_text(f"# Made\n\n{marker}\n")
+    with pytest.raises(ConfigError) as caught:
+        book.stage()
+    assert caught.value.file == "book/made.md" and "generated" in str(caught.value.key)
+
+
+def test_a_marker_in_code_is_text(executed):
+    (paths.BOOK / "made.md").write_text("# Made\n\nWrite `<!-- generated: name -->` for a part.\n")
+    assert "generated: name" in (book.stage() / "book" / "made.md").read_text()
+
+
+def test_a_cut_manifest_counts_as_none(executed):
+    artifacts.manifest_path(paths.EXECUTED / "twin" / "01_second.ipynb").write_text('{"artifact": "01_sec')
+    with pytest.raises(ArtifactError, match=r"01_second\.ipynb"):
+        book.stage()
+    assert "00_first" in book.build_report("twin") and "01_second" not in book.build_report("twin")
 
 
 def test_missing_executed_notebook_names_the_step(executed):

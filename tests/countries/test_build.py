@@ -1,9 +1,12 @@
 """Which pages are made, and that what is interrupted or stale never counts as a page."""
 import shutil
+import subprocess
+import sys
 
 import pytest
+import xarray as xr
 
-from humanflows import artifacts
+from humanflows import artifacts, locks
 from humanflows.countries import build, build_countries, page_files, read_index
 from humanflows.errors import ArtifactError, InputError, UnknownTerritoryError
 
@@ -21,11 +24,12 @@ def made(monkeypatch):
     """Codes of the territories whose pages are made; making one takes no time."""
     codes = []
 
-    def make(code, target, release, inputs):
+    def make(code, target, release, inputs, of, refresh):
         codes.append(code)
         file = artifacts.write_text(target / f"{code}.md", f"# {code}\n")
-        artifacts.write_manifest(file, made_by=build.MADE_BY, inputs=inputs, files={}, row={"code": code, "name": code})
-        return code
+        artifacts.write_manifest(file, made_by=build.MADE_BY, inputs={**inputs, "rows": code}, release=of, files={},
+                                 row={"code": code, "name": code})
+        return code, True
 
     monkeypatch.setattr(build, "make_country", make)
     return codes
@@ -46,6 +50,53 @@ def test_another_release_makes_all_pages_anew(folder, release, tmp_path, made):
     (other / "CHANGELOG.md").write_text("## 2.0.0\n")
     list_files(other)
     assert build_countries(folder, other, workers=1).made == len(CODES)
+
+
+def test_of_another_release_only_pages_whose_part_differs_are_made(folder, release, tmp_path):
+    other = shutil.copytree(release, tmp_path / "other")
+    before = {f.name: f.read_bytes() for f in page_files(folder)}
+    with xr.open_dataset(release / "flows.nc", engine="netcdf4") as opened:
+        flows = opened.load()
+    cell = {"year": flows.year.values[2], "origin": "SYR", "destination": "TUV"}
+    flows.flow.loc[cell] = 3 * flows.flow.loc[cell] + 100
+    artifacts.write_netcdf(flows, other / "flows.nc")
+    list_files(other)
+    built = build_countries(folder, other, workers=1)
+    assert (built.made, built.fresh) == (2, len(CODES) - 2)
+    changed = {f.name[:3] for f in page_files(folder) if f.read_bytes() != before[f.name]}
+    assert changed == {"SYR", "TUV"}
+    assert build_countries(folder, other, workers=1).made == 0
+
+
+def test_intervals_of_totals_belong_to_a_page(folder, release, tmp_path):
+    other = shutil.copytree(release, tmp_path / "other")
+    lines = (other / "sums.csv").read_text().splitlines()
+    at = next(k for k, line in enumerate(lines) if line.startswith("into,World,NLD,2020,"))
+    lines[at] = lines[at].rpartition(",")[0] + ",999999"
+    (other / "sums.csv").write_text("\n".join(lines) + "\n")
+    list_files(other)
+    assert build_countries(folder, other, workers=1).made == 1
+
+
+def test_a_page_lives_through_a_change_of_the_release_within_one_process(folder, release, tmp_path):
+    """What a process has opened of a release must not be taken for the release as it is now."""
+    other = shutil.copytree(release, tmp_path / "other")
+    assert build_countries(folder, other, only=["NLD"], refresh=True, workers=1).made == 1
+    before = (folder / "NLD.md").read_bytes()
+    with xr.open_dataset(other / "flows.nc", engine="netcdf4") as opened:
+        flows = opened.load()
+    flows.flow.loc[{"destination": "NLD"}] *= 7
+    artifacts.write_netcdf(flows, other / "flows.nc")
+    list_files(other)
+    assert build_countries(folder, other, only=["NLD"], workers=1).made == 1
+    assert (folder / "NLD.md").read_bytes() != before
+
+
+def test_two_builds_in_one_folder_are_one_too_many(folder, release):
+    code = f"from humanflows.countries import build_countries; build_countries({str(folder)!r}, {str(release)!r})"
+    with locks.alone_in(folder):
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert other.returncode == 1 and "ArtifactError" in other.stderr.splitlines()[-1]
 
 
 def test_other_code_makes_all_pages_anew(folder, release, made, monkeypatch):
@@ -90,7 +141,7 @@ def test_an_interrupted_build_leaves_no_half_page(folder, release, monkeypatch):
             build_countries(folder, release, only=["SYR"], refresh=True, workers=1)
     assert {r["code"] for r in read_index(folder)} == set(CODES) - {"SYR"}
     assert not [f for f in page_files(folder) if f.name.startswith("SYR")]
-    assert not [f for f in folder.iterdir() if f.name.startswith(".")]
+    assert not [f for f in folder.iterdir() if f.name.startswith(".") and f.name != locks.NAME]
     assert build_countries(folder, release, workers=1).made == 1
     assert {r["code"] for r in read_index(folder)} == set(CODES)
 

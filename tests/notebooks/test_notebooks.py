@@ -11,7 +11,14 @@ import pytest
 import yaml
 
 from humanflows import paths
-from humanflows.book import OF_RELEASE, TWIN_ONLY, declared_parameters, is_about_the_twin, notebook_parameters
+from humanflows.book import (
+    CHOICES,
+    OF_RELEASE,
+    TWIN_ONLY,
+    declared_parameters,
+    is_about_the_twin,
+    notebook_parameters,
+)
 from humanflows.config import PROFILES, load_config
 
 NOTEBOOKS = sorted(paths.NOTEBOOKS.glob("*.ipynb"))
@@ -62,9 +69,35 @@ def test_is_valid_and_its_metadata_name_no_machine(file):
 def test_parameters_are_the_defaults_of_the_twin(file):
     default = yaml.safe_load((paths.CONFIG / "twin.yaml").read_text(encoding="utf-8"))
     declared = declared_parameters(file)
-    assert set(declared) == {"profile", "seed"}
-    assert declared == {k: default[k] for k in declared}
-    assert load_config(**declared) == load_config("twin")
+    assert {"profile", "seed"} <= set(declared) <= {"profile", "seed", *CHOICES}
+    assert declared == {k: None if k in CHOICES else default[k] for k in declared}
+    assert load_config(**{k: v for k, v in declared.items() if k not in CHOICES}) == load_config("twin")
+
+
+def test_a_reader_may_choose_what_these_notebooks_show():
+    chosen = {f.stem[:2]: set(declared_parameters(f)) - {"profile", "seed"} for f in NOTEBOOKS}
+    assert {k: v for k, v in chosen.items() if v} == {
+        "00": {"territory", "year"}, "05": {"territory", "year", "corridor"}, "08": {"corridor"},
+        "09": {"year", "corridor"}, "14": {"corridor"}}
+
+
+@every
+def test_no_cell_writes_over_a_choice_that_it_does_not_read(file):
+    chosen = set(declared_parameters(file)) & set(CHOICES)
+    after = [c for c in cells(file, "code") if "parameters" not in tags(c)]
+    for statement in (n for c in after for n in ast.walk(ast.parse(c.source)) if isinstance(n, ast.Assign)):
+        names = [{n.id for n in ast.walk(part) if isinstance(n, ast.Name)} for part in
+                 (ast.Tuple(statement.targets), statement.value)]
+        assert names[0] & chosen <= names[1], ast.unparse(statement)
+
+
+@every
+def test_no_error_of_the_projects_files_is_published_as_a_result(file):
+    """What stops a notebook stops the book. Only an error that a cell is about may be caught, by its own name."""
+    caught = {ast.unparse(h.type) if h.type else "everything" for cell in cells(file, "code")
+              for h in ast.walk(ast.parse(cell.source)) if isinstance(h, ast.ExceptHandler)}
+    assert caught <= {"NegativeCountError"}
+    assert not any("raises-exception" in tags(c) for c in cells(file))
 
 
 @every

@@ -150,3 +150,26 @@ def test_split_corridor():
     assert summaries.split_corridor("MEX-USA") == ("MEX", "USA")
     with pytest.raises(InputError):
         summaries.split_corridor("MEXUSA")
+
+
+def test_what_a_reader_asks_for_is_one_of_what_there_is():
+    codes, years = np.array(["COL", "VEN"]), np.array([1999, 2000])
+    assert summaries.choose(None, codes, codes[0]) == "COL" and summaries.choose("VEN", codes, "COL") == "VEN"
+    year = summaries.choose(None, years, years[-1])
+    assert type(year) is int and year == 2000 and summaries.choose(1999, years, 2000) == 1999
+    for wanted, among in (("VNE", codes), (2001, years), ("1999", years)):
+        with pytest.raises(InputError) as caught:
+            summaries.choose(wanted, among, among[0])
+        assert caught.value.key == wanted
+    with pytest.raises(InputError, match="VEN"):
+        summaries.choose("VNE", codes, "COL")
+
+
+def test_a_corridor_that_a_reader_asks_for():
+    codes = np.array(["COL", "VEN"])
+    assert summaries.choose_corridor(None, codes) is None
+    assert summaries.choose_corridor(None, codes, "COL-VEN") == "COL-VEN"
+    assert summaries.choose_corridor("VEN-COL", codes, "COL-VEN") == "VEN-COL"
+    for wanted in ("VEN-USA", "VEN", "VEN-COL-USA"):
+        with pytest.raises(InputError):
+            summaries.choose_corridor(wanted, codes)

@@ -22,8 +22,8 @@ from .tables import PROVENANCE, SIDES, Country, Groups
 _EPOCH = (1980, 1, 1, 0, 0, 0)      # of files in an archive: the same bytes whenever it is made
 
 
-def write_csv(answers: Answers, code: str, target: Path) -> Path:
-    """Flows into and out of a territory as in the package of the dataset, one CSV file in a zip archive.
+def zipped_csv(answers: Answers, code: str) -> bytes:
+    """Flows into and out of a territory as in the package of the dataset: a zip archive of one CSV file.
 
     Rows go by side, then other territory, then year: neighbours are alike, which compresses best.
     """
@@ -31,22 +31,22 @@ def write_csv(answers: Answers, code: str, target: Path) -> Path:
     here = answers.store.position[code]
     rows = np.flatnonzero((origin == here) | (destination == here))
     order = np.lexsort((table["year"].to_numpy()[rows], destination[rows], origin[rows], origin[rows] == here))
-    return _zip(table.take(pa.array(rows[order])), f"{code}.csv", target)
+    return _zip(table.take(pa.array(rows[order])), f"{code}.csv")
 
 
-def write_pairs(answers: Answers, code: str, target: Path) -> Path:
-    """Net migration with each other territory, and both directions together, one CSV file in a zip archive."""
-    return _zip(dataset_tables.pairs(answers, code), f"{code}_pairs.csv", target)
+def zipped_pairs(answers: Answers, code: str) -> bytes:
+    """Net migration with each other territory, and both directions together: a zip archive of one CSV file."""
+    return _zip(dataset_tables.pairs(answers, code), f"{code}_pairs.csv")
 
 
-def _zip(table: pa.Table, name: str, target: Path) -> Path:
+def _zip(table: pa.Table, name: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         plain = dataset_tables.write_csv(table, Path(folder) / name)
         content = plain.read_bytes()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(zipfile.ZipInfo(plain.name, _EPOCH), content, zipfile.ZIP_DEFLATED, 9)
-    return artifacts.write_bytes(target, buffer.getvalue())
+    return buffer.getvalue()
 
 
 @cache

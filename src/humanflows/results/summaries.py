@@ -3,6 +3,7 @@
 Corridors are written ``"MEX-USA"``, persons are persons.
 """
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,43 @@ def split_corridor(corridor: str) -> tuple[str, str]:
         raise InputError("corridor", f"{corridor!r} is no corridor",
                          "write two alpha-3 codes, origin first, as MEX-USA", key=corridor)
     return parts[0], parts[1]
+
+
+def choose(wanted, among: Sequence, default):
+    """What a reader asks to be shown, out of what there is; the default where nothing is asked for.
+
+    Parameters
+    ----------
+    wanted : a code or a year, or None.
+    among : codes or years, of one type.
+    default : one of them.
+
+    Raises
+    ------
+    InputError
+        When it is not among them, naming the nearest.
+    """
+    labels = np.asarray(among).tolist()
+    if wanted is None:
+        return np.asarray(default).item()
+    if wanted not in labels:
+        near = get_close_matches(str(wanted), [str(x) for x in labels], n=1, cutoff=0.0)
+        raise InputError("parameter", f"{wanted!r} is not among the {len(labels)} that these estimates have",
+                         f"did you mean {near[0]}?", key=wanted)
+    return wanted
+
+
+def choose_corridor(wanted: str | None, codes: Sequence, default: str | None = None) -> str | None:
+    """A corridor that a reader asks to be shown, as ``"MEX-USA"``; the default where none is asked for.
+
+    Raises
+    ------
+    InputError
+        When it is no corridor, or one of its ends is not among the codes.
+    """
+    if wanted is None:
+        return default
+    return "-".join(choose(end, codes, end) for end in split_corridor(wanted))
 
 
 def reported_flows(panel: xr.Dataset) -> pd.DataFrame:

@@ -1,18 +1,7 @@
-"""The computational book: run the notebooks, stage the pages, build the html.
-
-The book is built from a staged copy (``_build/stage``) that has the repository's layout: ``book/`` (prose),
-``notebooks/`` (executed ones) and ``data/release/figures``. Links in the prose therefore work in the book and in the
-repository alike. Staging adds what may not be typed by hand: facts, generated tables and the banner that says whether
-a page's numbers are simulated.
-"""
-import ast
+"""What pages may not type by hand: facts, generated tables, and the banner that says whether numbers are simulated."""
 import json
 import platform
 import re
-import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from functools import partial
@@ -21,228 +10,18 @@ from pathlib import Path
 
 import nbformat
 import pandas as pd
-import yaml
-from tqdm import tqdm
 
-from . import artifacts, paths
-from .alternatives import describe_figures, mend_pages
-from .config import Config, load_config
-from .errors import ArtifactError, ConfigError
-from .offline import dead_links, external_requests
+from .. import artifacts, paths
+from ..config import load_config
+from ..errors import ArtifactError, ConfigError
+from .execute import is_of_the_release
+from .toc import toc_files
 
-KERNEL = "python3"
 BOOK_PACKAGES = ("jupyter-book", "sphinx", "myst-nb", "papermill")
-# Changing these modules changes no number of an executed notebook.
-_NOT_IN_NOTEBOOKS = {"alternatives.py", "book.py", "cli.py", "cluster.py", "countries", "explorer", "offline.py",
-                     "__pycache__"}
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _SUBSTITUTION = re.compile(r"\{\{\s*(.*?)\s*\}\}")
-_GENERATED = re.compile(r"^<!-- generated: ([a-z_]+) -->[ \t]*$", re.MULTILINE)
+MARKER = re.compile(r"^<!-- generated: ([a-z_]+) -->[ \t]*$", re.MULTILINE)
 _CODE = re.compile(r"^(`{3,}|~{3,})(?!\{).*?^\1[ \t]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 
-
-# --- Notebooks -----------------------------------------------------------------------------------------------------
-
-def notebooks(only: Iterable[str] | None = None) -> list[Path]:
-    """Source notebooks in the order of their numbers.
-
-    Parameters
-    ----------
-    only : beginnings of file names (``"03"`` or ``"03_train_member"``); None for all.
-
-    Raises
-    ------
-    ConfigError
-        When a beginning names no notebook.
-    """
-    found = sorted(paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-    if only is None:
-        return found
-    chosen = {n for start in only for n in _matching(found, start)}
-    return [n for n in found if n in chosen]
-
-
-def _matching(found: list[Path], start: str) -> list[Path]:
-    matches = [n for n in found if n.name.startswith(start)]
-    if not matches:
-        raise ConfigError(paths.NOTEBOOKS, f"no notebook's name begins with {start!r}",
-                          "choose among " + ", ".join(n.stem for n in found), key=start)
-    return matches
-
-
-def declared_parameters(notebook: Path) -> dict:
-    """Names and default values in a notebook's cell tagged ``parameters``.
-
-    Raises
-    ------
-    ConfigError
-        When there is no such cell, or it holds anything but literals.
-    """
-    source = [c.source for c in nbformat.read(notebook, as_version=4).cells
-              if c.cell_type == "code" and "parameters" in c.metadata.get("tags", [])]
-    if len(source) != 1:
-        raise ConfigError(notebook, f"{len(source)} cells are tagged 'parameters'", "tag exactly one code cell")
-    declared = {}
-    for statement in ast.parse(source[0]).body:
-        try:
-            target, = statement.targets
-            declared[target.id] = ast.literal_eval(statement.value)
-        except (AttributeError, TypeError, ValueError) as error:
-            raise ConfigError(notebook, "the parameters cell may only hold lines like `seed = 1`", "move other code on",
-                              key=ast.unparse(statement)) from error
-    return declared
-
-
-def notebook_parameters(notebook: Path, config: Config, given: Mapping | None = None) -> dict:
-    """Values for a notebook's parameters: those of the profile, replaced by the ones given.
-
-    papermill only warns about a parameter that a notebook does not know; here it is an error.
-
-    Raises
-    ------
-    ConfigError
-        For a declared parameter that the configuration does not have, a given one that the notebook does not declare,
-        or a notebook that does not declare ``profile``.
-    """
-    declared, known = declared_parameters(notebook), config.as_dict()
-    if "profile" not in declared:
-        raise ConfigError(notebook, "the parameters cell does not declare 'profile'", "add the line profile = \"twin\"")
-    for name in given or {}:
-        if name not in declared:
-            near = get_close_matches(name, list(declared), n=1, cutoff=0.0)
-            raise ConfigError(notebook, f"unknown notebook parameter {name!r}", f"did you mean {near[0]!r}?", key=name)
-    for name in declared:
-        if isinstance(known.get(name, {}), dict):
-            near = get_close_matches(name, [k for k, v in known.items() if not isinstance(v, dict)], n=1, cutoff=0.0)
-            raise ConfigError(notebook, f"parameter {name!r} is no key of config/{config.profile}.yaml",
-                              f"did you mean {near[0]!r}?", key=name)
-    values = {name: known[name] for name in declared} | dict(given or {})
-    return values | {"profile": "twin"} if is_about_the_twin(notebook) else values
-
-
-TWIN_ONLY = "twin-only"   # tag of the parameters cell of notebooks about the simulated world, whatever the profile
-
-
-OF_RELEASE = "of-the-release"   # tag of the parameters cell of notebooks that draw data/release, whatever the profile
-
-
-def is_about_the_twin(notebook: Path) -> bool:
-    """Whether a notebook shows simulated numbers under every profile (lessons, recovery of the truth)."""
-    return _has_tag(notebook, TWIN_ONLY)
-
-
-def is_of_the_release(notebook: Path) -> bool:
-    """Whether a notebook shows the numbers of ``data/release`` under every profile."""
-    return _has_tag(notebook, OF_RELEASE)
-
-
-def _has_tag(notebook: Path, tag: str) -> bool:
-    return any({"parameters", tag} <= set(c.metadata.get("tags", []))
-               for c in nbformat.read(notebook, as_version=4).cells)
-
-
-def notebook_inputs(notebook: Path, config: Config, parameters: Mapping) -> dict:
-    """Digests of everything that may change what a notebook shows; equal inputs mean a fresh executed notebook."""
-    cells = [(c.cell_type, c.source, c.metadata.get("tags", [])) for c in nbformat.read(notebook, as_version=4).cells]
-    package = Path(__file__).parent
-    modules = sorted(p.name for p in package.iterdir()
-                     if p.name not in _NOT_IN_NOTEBOOKS and (p.is_dir() or p.suffix == ".py"))
-    # Figures and the manifest of the release hold times and are made of the other files.
-    data = sorted(f for f in paths.DATA.rglob("*") if f.is_file()
-                  and f.suffix not in {".png", ".svg", ".md"} and f.name != "manifest.json")
-    pins = paths.ROOT / "requirements.txt"
-    return {
-        "notebook": artifacts.digest(cells),
-        "code": artifacts.code_digest(*modules),
-        "config": artifacts.digest(config.as_dict()),
-        "parameters": dict(parameters),
-        "data": artifacts.digest([(f.relative_to(paths.DATA).as_posix(), artifacts.sha256(f)) for f in data]),
-        "requirements": artifacts.sha256(pins) if pins.is_file() else None,
-    }
-
-
-def execute_notebooks(profile: str = "twin", refresh: bool = False, only: Iterable[str] | None = None,
-                      parameters: Mapping | None = None) -> list[Path]:
-    """Run the notebooks in order into ``_build/executed/<profile>``, skipping those that are fresh.
-
-    Parameters
-    ----------
-    profile : ``"twin"`` or ``"world"``.
-    refresh : run also what is fresh.
-    only : beginnings of notebook names; None for all.
-    parameters : values that replace those of the profile.
-
-    Returns
-    -------
-    list of Path, the executed notebooks, each with a manifest beside it.
-
-    Raises
-    ------
-    ConfigError
-        For parameters that do not fit; before anything runs.
-    ArtifactError
-        When a cell fails, naming notebook and cell. An earlier executed version stays as it was.
-    """
-    config = load_config(profile)
-    chosen = notebooks(only)
-    jobs = [(n, notebook_parameters(n, config, parameters)) for n in chosen]
-    done = []
-    bar = tqdm(jobs, desc=f"notebooks ({profile})", unit="notebook", disable=None)
-    for source, values in bar:
-        target = paths.EXECUTED / profile / source.name
-        inputs = notebook_inputs(source, config, values)
-        bar.set_postfix_str(source.stem)
-        if refresh or not artifacts.is_fresh(target, inputs):
-            _execute(source, target, values, inputs, config)
-        done.append(target)
-    return done
-
-
-def _execute(source: Path, target: Path, parameters: dict, inputs: dict, config: Config) -> None:
-    import papermill  # slow to import; not needed where every notebook is fresh
-
-    begin = time.perf_counter()
-    with artifacts.atomic(target) as temporary:
-        try:
-            papermill.execute_notebook(
-                str(source), str(temporary), parameters=parameters, kernel_name=KERNEL, language="python",
-                cwd=str(paths.NOTEBOOKS), autosave_cell_every=0,
-                progress_bar={"desc": source.stem, "leave": False, "disable": None},
-                extra_arguments=["--log-level=CRITICAL"],  # the kernel's own log; errors of cells are not in it
-            )
-        except papermill.PapermillExecutionError as error:
-            failed = target.with_name(f"{target.stem}.failed.ipynb")
-            shutil.copyfile(temporary, failed)
-            raise ArtifactError(source, _failure(error), f"mend the cell; everything run so far is in {failed}",
-                                key=_which_cell(source, error.source)) from None
-    artifacts.write_manifest(
-        target, made_by=f"notebooks/{source.name}", inputs=inputs, device=_device(config),
-        profile=parameters.get("profile", config.profile),
-        seconds=round(time.perf_counter() - begin, 2), seed=parameters.get("seed", config.seed), parameters=parameters)
-    target.with_name(f"{target.stem}.failed.ipynb").unlink(missing_ok=True)
-
-
-def _which_cell(notebook: Path, source: str) -> str:
-    """Position of a cell, counted from one as a reader would; papermill counts the parameters that it injects."""
-    sources = [c.source for c in nbformat.read(notebook, as_version=4).cells]
-    return f"cell {sources.index(source) + 1} of {len(sources)}" if source in sources else "injected parameters"
-
-
-def _failure(error) -> str:
-    lines = _ANSI.sub("", "\n".join(error.traceback)).splitlines()
-    return f"a cell failed with {error.ename}: {error.evalue}\n--- cell\n{error.source}\n--- traceback\n" + "\n".join(
-        lines[-20:]) + "\n---\n"
-
-
-def _device(config: Config) -> str:
-    if config.train.device != "auto":
-        return config.train.device
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-# --- Facts and generated parts ---------------------------------------------------------------------------------------
 
 def load_facts() -> dict[str, str]:
     """What the prose may say in numbers: ``data/release/facts.json`` and a few counts of the project's own tables.
@@ -252,7 +31,7 @@ def load_facts() -> dict[str, str]:
     ConfigError
         When a value is no string or a key is no identifier (both would be dropped in silence by the book's parser).
     """
-    from .territories import codes
+    from ..territories import codes
 
     world = load_config("world")
     facts = {"package_version": version("humanflows"), "territories": str(len(codes())),
@@ -336,7 +115,7 @@ _FIRST = {"undesa_imfsc", "residence"}   # the sets of the validation protocol: 
 
 def scores_part() -> str:
     """Score tables of the release as Markdown, one per set of cells; all but the protocol's own fold by source."""
-    from .sources.catalogue import SOURCES
+    from ..sources.catalogue import SOURCES
 
     file = artifacts.require(paths.RELEASE / "scores.csv", "humanflows release --profile world")
     scores = pd.read_csv(file, keep_default_na=False, na_values=[""])
@@ -366,8 +145,8 @@ def ablation_part() -> str:
 
     A release that was made without the table has a sentence instead.
     """
-    from .results.ablation import SHOWN, ablation_sentences, is_ablation, short_table
-    from .sources.catalogue import SOURCES
+    from ..results.ablation import SHOWN, ablation_sentences, is_ablation, short_table
+    from ..sources.catalogue import SOURCES
 
     file = paths.RELEASE / "ablation.csv"
     table = pd.read_csv(file, keep_default_na=False, na_values=[""]) if file.is_file() else pd.DataFrame()
@@ -428,9 +207,9 @@ def errors_part() -> str:
 
     A release that was made without these tables has a sentence instead.
     """
-    from .plotting.errors import SHOWN, series_name
-    from .results.error_report import error_sentences, shock_rows
-    from .results.errors import TABLES
+    from ..plotting.errors import SHOWN, series_name
+    from ..results.error_report import error_sentences, shock_rows
+    from ..results.errors import TABLES
 
     if not all((paths.RELEASE / f"{t}.csv").is_file() for t in TABLES):
         return "*The release at hand was made without an error analysis; the next one will have it.*\n"
@@ -468,8 +247,8 @@ def witnesses_part() -> str:
 
     A release that was made without the table has a sentence instead.
     """
-    from .results.witness_table import both_sides, checked_departures, witness_rows, witness_sentences
-    from .sources.catalogue import SOURCES
+    from ..results.witness_table import both_sides, checked_departures, witness_rows, witness_sentences
+    from ..sources.catalogue import SOURCES
 
     if not (paths.RELEASE / "witnesses.csv").is_file():
         return "*The release at hand was made without a table of witnesses; the next one will have it.*\n"
@@ -495,9 +274,9 @@ def protocols_part(section: str) -> str:
 
     A release without the protocols, or without those of the section, has a sentence instead.
     """
-    from .plotting.charts import SOURCE_TITLES
-    from .results import protocol_report
-    from .results.protocol_tables import read_protocols
+    from ..plotting.charts import SOURCE_TITLES
+    from ..results import protocol_report
+    from ..results.protocol_tables import read_protocols
 
     tables = read_protocols(paths.RELEASE)
     if not tables:
@@ -519,7 +298,7 @@ def intervals_part(section: str) -> str:
 
     A release without an ensemble has a sentence instead.
     """
-    from .results import interval_report
+    from ..results import interval_report
 
     files = {t: paths.RELEASE / f"{t}.csv" for t in ("coverage", "sums", "interval_variants")}
     if not all(f.is_file() for f in files.values()):
@@ -540,7 +319,7 @@ def needs_part(section: str) -> str:
 
     A release without its tables, or without those of the section, has a sentence instead.
     """
-    from .results import needs_report
+    from ..results import needs_report
 
     tables = needs_report.read_needs(paths.RELEASE)
     if not tables:
@@ -571,19 +350,16 @@ def _block(block) -> str:
     return f"````{{dropdown}} {block.title}\n{table}````\n" if block.folded else f"**{block.title}**\n\n{table}"
 
 
-_COUNTRIES = "book/countries"    # the chapter of the country pages, and the folder in which they are staged
-
-
 def countries_part() -> str:
     """The list of all country pages with its filter, as Markdown."""
-    from .countries import read_index, render_index
+    from ..countries import read_index, render_index
 
     return render_index(read_index())
 
 
 def grades_part() -> str:
     """The rule by which the estimates of the release are graded, as Markdown."""
-    from .dataset import open_estimates
+    from ..dataset import open_estimates
 
     return open_estimates().grade_rule + "\n"
 
@@ -596,8 +372,8 @@ def _score(value, decimals: int) -> str:
 
 def sources_part() -> str:
     """Every source with definition, coverage, licence and files, from the catalogue and the registry, as Markdown."""
-    from .sources.catalogue import SOURCES
-    from .sources.registry import registry
+    from ..sources.catalogue import SOURCES
+    from ..sources.registry import registry
 
     table = registry().set_index("path")
     rows = [{"name": f"[{source.title}](#source-{name.replace('_', '-')})", "table": _tables(source),
@@ -679,7 +455,7 @@ def numbers_part(profile: str = "twin") -> str:
     """Which pages show simulated numbers and which real ones, from the manifests of what they show; as Markdown."""
     kinds = {"twin": "simulated", "world": "real"}
     facts, rows = set(_release_facts()), []
-    for entry in _toc_files():
+    for entry in toc_files():
         source = paths.ROOT / f"{entry}.ipynb"
         if source.is_file():
             manifest = artifacts.read_manifest(paths.EXECUTED / profile / source.name)
@@ -690,8 +466,8 @@ def numbers_part(profile: str = "twin") -> str:
         else:
             text = (paths.ROOT / f"{entry}.md").read_text(encoding="utf-8")
             title = text.partition("\n")[0]
-            parts = {"release_banner", "scores", "ablation", "errors", "witnesses"} & set(_GENERATED.findall(text))
-            protocols = any(p.startswith((_PROTOCOLS, _INTERVALS, _NEEDS)) for p in _GENERATED.findall(text))
+            parts = {"release_banner", "scores", "ablation", "errors", "witnesses"} & set(MARKER.findall(text))
+            protocols = any(p.startswith((_PROTOCOLS, _INTERVALS, _NEEDS)) for p in MARKER.findall(text))
             shows_release = parts or protocols or facts & set(used_facts(text))
             kind = kinds[release_profile()] if shows_release else "no estimates"
             made = "the release" if shows_release else ""
@@ -723,7 +499,7 @@ def speed_part(section: str) -> str:
 
     What was not measured has a sentence instead. The figure is drawn when the book is staged.
     """
-    from .results.speed import read_measured, speed_text
+    from ..results.speed import read_measured, speed_text
 
     text = speed_text(section, paths.MEASURED)
     if section == "scaling" and read_measured(paths.MEASURED, section):
@@ -735,15 +511,15 @@ def speed_part(section: str) -> str:
     return text
 
 
-def _draw_speed(target: Path) -> None:
+def draw_speed(target: Path) -> None:
     """The figure of the chapter on speed, beside its page, if there is anything to draw."""
-    from .results.speed import read_measured
+    from ..results.speed import read_measured
 
     measured = read_measured(paths.MEASURED, "scaling")
     if measured:
         import matplotlib.pyplot as plt
 
-        from .plotting import plot_scaling, save, use_style
+        from ..plotting import plot_scaling, save, use_style
 
         with plt.rc_context():
             use_style()
@@ -753,9 +529,9 @@ def _draw_speed(target: Path) -> None:
 
 
 def _parts(profile: str) -> dict[str, Callable[[], str]]:
-    from . import reporting_pages
-    from .results import interval_report, needs_report, speed
-    from .results.protocol_report import SECTIONS
+    from .. import reporting_pages
+    from ..results import interval_report, needs_report, speed
+    from ..results.protocol_report import SECTIONS
 
     return {"title_figure": title_figure, "sources": sources_part, "scores": scores_part, "ablation": ablation_part,
             "errors": errors_part, "witnesses": witnesses_part,
@@ -769,73 +545,14 @@ def _parts(profile: str) -> dict[str, Callable[[], str]]:
             "countries": countries_part, "grades": grades_part}
 
 
-# --- Staging and building ---------------------------------------------------------------------------------------------
-
-def stage(profile: str = "twin") -> Path:
-    """Assemble what Sphinx reads in ``_build/stage``.
+def fill_page(page: Path, facts: dict[str, str], profile: str) -> str:
+    """Text of a page with its generated parts.
 
     Raises
     ------
-    ArtifactError
-        When an executed notebook or a file of the release that a page needs is missing.
     ConfigError
-        When a page uses an unknown fact or asks for an unknown generated part.
+        For an unknown fact, an unknown part, or a marker that is left over.
     """
-    target = paths.STAGE
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(paths.BOOK, target / "book")
-    figures = paths.RELEASE / "figures"
-    if figures.is_dir():
-        shutil.copytree(figures, target / "data" / "release" / "figures")
-    shutil.copyfile(paths.ROOT / "_toc.yml", target / "_toc.yml")
-    _draw_speed(target)
-    _stage_countries(target)
-    if "book/explorer" in _toc_files():
-        from .explorer.page import write_explorer
-
-        write_explorer(target / "book" / "_vendor" / "explorer")
-    facts = load_facts()
-    _stage_config(target, facts)
-    for page in sorted((target / "book").rglob("*.md")):
-        if "_vendor" not in page.parts:
-            page.write_text(_stage_page(page, facts, profile), encoding="utf-8")
-    (target / "notebooks").mkdir()
-    for name in _notebooks_in_toc():
-        _stage_notebook(name, profile, target)
-    return target
-
-
-def _stage_countries(target: Path) -> None:
-    """The country pages, and their place in the table of contents: below their chapter, in the order of names."""
-    if _COUNTRIES not in _toc_files():
-        return
-    from .countries import build_countries, page_files, read_index
-
-    build_countries()
-    folder = target / _COUNTRIES
-    folder.mkdir()
-    for file in page_files():
-        shutil.copyfile(file, folder / file.name)
-    sections = [{"file": f"{_COUNTRIES}/{row['code']}"} for row in read_index()]
-
-    def walk(node):
-        if isinstance(node, dict):
-            below = {"sections": sections} if node.get("file") == _COUNTRIES else {}
-            return {k: walk(v) for k, v in node.items()} | below
-        return [walk(item) for item in node] if isinstance(node, list) else node
-
-    toc = walk(yaml.safe_load((paths.ROOT / "_toc.yml").read_text(encoding="utf-8")))
-    (target / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
-
-
-def _stage_config(target: Path, facts: dict[str, str]) -> None:
-    file = paths.ROOT / "_config.yml"
-    config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    config.setdefault("sphinx", {}).setdefault("config", {})["myst_substitutions"] = facts
-    (target / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
-
-
-def _stage_page(page: Path, facts: dict[str, str], profile: str) -> str:
     text = page.read_text(encoding="utf-8")
     for key in used_facts(text):
         if key not in facts:
@@ -850,115 +567,8 @@ def _stage_page(page: Path, facts: dict[str, str], profile: str) -> str:
                               "use one of " + ", ".join(parts), key=match[0])
         return parts[match[1]]()
 
-    return _GENERATED.sub(generated, text)
-
-
-def _toc_files() -> list[str]:
-    """Pages of the table of contents in its order, without suffix, the opening page first."""
-    def walk(node):
-        if isinstance(node, dict):
-            for key, value in node.items():
-                if key in ("root", "file"):
-                    yield str(value)
-                else:
-                    yield from walk(value)
-        elif isinstance(node, list):
-            for item in node:
-                yield from walk(item)
-
-    return list(walk(yaml.safe_load((paths.ROOT / "_toc.yml").read_text(encoding="utf-8"))))
-
-
-def _notebooks_in_toc() -> list[str]:
-    return [Path(f).name + ".ipynb" for f in _toc_files() if f.startswith("notebooks/")]
-
-
-def _stage_notebook(name: str, profile: str, target: Path) -> None:
-    source = artifacts.require(paths.EXECUTED / profile / name, f"make notebooks PROFILE={profile}")
-    manifest = artifacts.read_manifest(source)
-    if manifest is None:
-        raise ArtifactError(source, "executed notebook has no manifest", f"run make notebooks PROFILE={profile} first")
-    notebook = nbformat.read(source, as_version=4)
-    defaults = declared_parameters(paths.NOTEBOOKS / name)
-    # papermill records folders of this machine, and repeats the parameters also where they are the defaults.
-    notebook.metadata.pop("papermill", None)
-    notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])
-                      or manifest["parameters"] != defaults]
-    for cell in notebook.cells:
-        cell.metadata.pop("papermill", None)
-        cell.metadata.pop("execution", None)
-    describe_figures(notebook, paths.NOTEBOOKS / name)
-    first = notebook.cells[0]
-    head, _, rest = first.source.partition("\n")
-    if first.cell_type != "markdown" or not head.startswith("# "):
-        raise ConfigError(paths.NOTEBOOKS / name, "the first cell does not begin with a title",
-                          "begin it with a line like '# Train one member'", key="cell 0")
-    of = release_profile() if is_of_the_release(paths.NOTEBOOKS / name) else manifest["profile"]
-    first.source = f"{head}\n\n{banner(of)}\n{rest.lstrip()}"
-    nbformat.write(notebook, target / "notebooks" / name)
-
-
-def build_html(profile: str = "twin") -> Path:
-    """Stage and build the book with every warning an error; replace ``_build/html`` only when that succeeds.
-
-    Returns
-    -------
-    Path of the first page.
-
-    Raises
-    ------
-    ArtifactError
-        With the warnings when the build fails, or with the addresses when a page would load anything from the network.
-    """
-    source = stage(profile)
-    work = paths.BUILD / "book"
-    shutil.rmtree(work, ignore_errors=True)
-    # The console script may lie outside the PATH, and jupyter_book has no __main__.
-    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(source),
-               "--path-output", str(work), "-n", "-W", "--keep-going", "--all", "-q"]
-    result = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
-    log = _ANSI.sub("", result.stdout + result.stderr)
-    artifacts.write_text(paths.BUILD / "book.log", log)
-    if result.returncode:
-        said = [line for line in log.splitlines() if re.search(r"WARNING|ERROR|[Ee]xception", line)] or [log[-2000:]]
-        raise ArtifactError(source, "the book does not build without warnings\n" + "\n".join(said),
-                            f"mend the pages named; the whole log is in {paths.BUILD / 'book.log'}")
-    html = work / "_build" / "html"
-    _mend_citations(html)
-    mend_pages(html)
-    outside = external_requests(html)
-    if outside:
-        raise ArtifactError(html, "pages load from the network:\n" + "\n".join(outside),
-                            "vendor the file under book/_vendor or switch the feature off in _config.yml")
-    dead = dead_links(html)
-    if dead:
-        raise ArtifactError(html, "links lead nowhere:\n" + "\n".join(dead[:20]), "mend the pages named")
-    shutil.rmtree(paths.HTML, ignore_errors=True)
-    shutil.move(html, paths.HTML)
-    shutil.rmtree(work, ignore_errors=True)
-    return paths.HTML / "index.html"
-
-
-def _mend_citations(html: Path) -> None:
-    """Docutils calls citations a list whose parts are no items, which readers of screens announce as an empty one."""
-    for file in html.rglob("*.html"):
-        text = file.read_text(encoding="utf-8")
-        if (wrong := '<div role="list" class="citation-list">') in text:
-            file.write_text(text.replace(wrong, '<div class="citation-list">'), encoding="utf-8")
-
-
-def build_book(profile: str = "twin", refresh: bool = False) -> Path:
-    """Check the release, run what is stale, stage, build: ``make book``. Returns the path of the first page.
-
-    Raises
-    ------
-    ArtifactError
-        When the release is not whole (:mod:`humanflows.dataset.whole`), before and after the notebooks have run; and
-        as :func:`execute_notebooks` and :func:`build_html`.
-    """
-    from .dataset.whole import check_release
-
-    check_release(paths.RELEASE)
-    execute_notebooks(profile, refresh=refresh)
-    check_release(paths.RELEASE)
-    return build_html(profile)
+    filled = MARKER.sub(generated, text)
+    if left := re.search(r"<!-- *generated.*", _CODE.sub("", filled)):
+        raise ConfigError(f"book/{page.name}", "a marker of a generated part is left over",
+                          "write it as it stands in other pages, alone in its line", key=left[0])
+    return filled
