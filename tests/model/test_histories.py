@@ -148,7 +148,7 @@ def test_batches_cover_everything_before_anything_comes_a_third_time(make, size,
         return (model.cell.read.bias ** 2).sum()
 
     histories._descend(model, witnesses, loss_of, size, steps, batch, 1e-3, 1.0, np.random.default_rng(0), None,
-                       tqdm(disable=True))
+                       1, "years", tqdm(disable=True))
     assert [len(k) for k in drawn] == [batch] * steps
     count = np.bincount(np.concatenate(drawn), minlength=size)
     assert len(count) == size and count.min() >= steps * batch // size and count.max() - count.min() <= 1 + (batch > 1)

@@ -172,19 +172,19 @@ def _descend(model, witnesses, loss_of, size, steps, batch, rate, clip, rng, hid
                                    {"params": direct, "weight_decay": 0.0}], lr=rate)
     course = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps + 1)
     queue = np.empty(0, np.int64)
-    for step in range(steps):
-        if len(queue) < batch:
-            queue = np.concatenate([queue, rng.permutation(size)])
-        chosen, queue = np.sort(queue[:batch]), queue[batch:]
-        loss = loss_of(chosen, _hide(model.unilateral, rng, hidden)) + witnesses.shrinkage()
-        check_cell(loss.detach(), step, steps, part, seed)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_([*model.cell.parameters(), *direct], clip)
-        optimiser.step()
-        course.step()
-        bar.update()
-    bar.close()
+    with bar:
+        for step in range(steps):
+            if len(queue) < batch:
+                queue = np.concatenate([queue, rng.permutation(size)])
+            chosen, queue = np.sort(queue[:batch]), queue[batch:]
+            loss = loss_of(chosen, _hide(model.unilateral, rng, hidden)) + witnesses.shrinkage()
+            check_cell(loss.detach(), step, steps, part, seed)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_([*model.cell.parameters(), *direct], clip)
+            optimiser.step()
+            course.step()
+            bar.update()
 
 
 def _hide(unilateral: Tensor, rng: np.random.Generator, feature: int | None) -> Tensor:

@@ -194,30 +194,31 @@ def _descend(model, witnesses, score, state: "_State", config: Config, checkpoin
     last = settings.epochs if stop_after is None else min(settings.epochs, stop_after)
     bar = tqdm(total=settings.epochs, initial=state.epoch, unit="epoch", disable=not progress, mininterval=2,
                ncols=100, desc=f"training seed {config.seed} on {device.type}")
-    while state.epoch < last and not state.exhausted(settings.patience):
-        for group in state.optimiser.param_groups:
-            group["lr"] = _learning_rate(settings, state.epoch)
-        state.optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
-            run = model()
-            terms = witnesses.terms(run)
-            loss = witnesses.loss(terms) + effect_penalty(model, config.loss)
-        check_loss(float(loss.detach()), state.epoch, config.seed)
-        loss.backward()
-        # The score belongs to the weights before the step: remember those.
-        state.record(terms, float(loss.detach()), run, score if state.epoch % settings.validate_every == 0 else None)
-        norm = torch.nn.utils.clip_grad_norm_(fitted, settings.clip)
-        if torch.isfinite(norm):
-            state.optimiser.step()
-        else:
-            state.skip(settings.epochs, config.seed)
-        state.epoch += 1
-        state.seconds = before + time.perf_counter() - started
-        bar.update()
-        bar.set_postfix(loss=f"{state.history[-1]['loss']:.3f}", unseen=f"{state.best_score:.3f}", refresh=False)
-        if checkpoint is not None and state.epoch % settings.checkpoint_every == 0:
-            state.save(Path(checkpoint))
-    bar.close()
+    with bar:
+        while state.epoch < last and not state.exhausted(settings.patience):
+            for group in state.optimiser.param_groups:
+                group["lr"] = _learning_rate(settings, state.epoch)
+            state.optimiser.zero_grad(set_to_none=True)
+            with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+                run = model()
+                terms = witnesses.terms(run)
+                loss = witnesses.loss(terms) + effect_penalty(model, config.loss)
+            check_loss(float(loss.detach()), state.epoch, config.seed)
+            loss.backward()
+            # The score belongs to the weights before the step: remember those.
+            due = state.epoch % settings.validate_every == 0
+            state.record(terms, float(loss.detach()), run, score if due else None)
+            norm = torch.nn.utils.clip_grad_norm_(fitted, settings.clip)
+            if torch.isfinite(norm):
+                state.optimiser.step()
+            else:
+                state.skip(settings.epochs, config.seed)
+            state.epoch += 1
+            state.seconds = before + time.perf_counter() - started
+            bar.update()
+            bar.set_postfix(loss=f"{state.history[-1]['loss']:.3f}", unseen=f"{state.best_score:.3f}", refresh=False)
+            if checkpoint is not None and state.epoch % settings.checkpoint_every == 0:
+                state.save(Path(checkpoint))
     if checkpoint is not None:
         state.save(Path(checkpoint))
 
