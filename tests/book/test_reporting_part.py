@@ -10,7 +10,7 @@ from humanflows.results.protocol_report import Fold
 
 def test_every_part_is_registered_and_shown_by_the_page():
     page = (paths.BOOK / "reporting_systems.md").read_text(encoding="utf-8")
-    parts = book._parts("twin")
+    parts = book.generated_parts("twin")
     for section in reporting_pages.SECTIONS:
         assert f"<!-- generated: reporting_{section} -->" in page
         assert parts[f"reporting_{section}"]().strip()

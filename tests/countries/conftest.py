@@ -23,14 +23,20 @@ def list_files(folder):
     (folder / "manifest.json").write_text(json.dumps({"format": 1, "profile": "world", "files": files}))
 
 
-def write_release(folder, *, full=True, factor=1.0):
-    """Flows, stocks and net migration; with intervals, totals' intervals and who spoke where ``full``."""
+def write_release(folder, *, full=True, factor=1.0, change=None):
+    """Flows, stocks and net migration; with intervals, totals' intervals and who spoke where ``full``.
+
+    ``change`` alters the flows before all else is made of them.
+    """
+    folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(5)
     n, t = len(CODES), len(YEARS)
     flow = np.round(rng.lognormal(7, 1.5, (t, n, n)) * factor, 1).astype(np.float32)
     flow[:, np.arange(n), np.arange(n)] = 0
     flow[:, CODES.index("TUV"), CODES.index("COD")] = 0        # nobody moves
     flow[0, CODES.index("DEU"), CODES.index("TUV")] = 6        # few do
+    if change:
+        change(flow)
     stock = np.round(rng.lognormal(9, 1.5, (t + 1, n, n)) * factor).astype(np.float32)
     net = (flow.sum(1, dtype=np.float64) - flow.sum(2, dtype=np.float64)).astype(np.float32)
     places = {d: list(CODES) for d in ("origin", "destination", "birthplace", "residence")}

@@ -4,13 +4,12 @@ import subprocess
 import sys
 
 import pytest
-import xarray as xr
 
 from humanflows import artifacts, locks
 from humanflows.countries import build, build_countries, page_files, read_index
 from humanflows.errors import ArtifactError, InputError, UnknownTerritoryError
 
-from .conftest import CODES, list_files
+from .conftest import CODES, list_files, write_release
 
 
 @pytest.fixture
@@ -53,14 +52,11 @@ def test_another_release_makes_all_pages_anew(folder, release, tmp_path, made):
 
 
 def test_of_another_release_only_pages_whose_part_differs_are_made(folder, release, tmp_path):
-    other = shutil.copytree(release, tmp_path / "other")
+    def triple(flow):
+        flow[2, CODES.index("SYR"), CODES.index("TUV")] *= 3
+
+    other = write_release(tmp_path / "other", change=triple)
     before = {f.name: f.read_bytes() for f in page_files(folder)}
-    with xr.open_dataset(release / "flows.nc", engine="netcdf4") as opened:
-        flows = opened.load()
-    cell = {"year": flows.year.values[2], "origin": "SYR", "destination": "TUV"}
-    flows.flow.loc[cell] = 3 * flows.flow.loc[cell] + 100
-    artifacts.write_netcdf(flows, other / "flows.nc")
-    list_files(other)
     built = build_countries(folder, other, workers=1)
     assert (built.made, built.fresh) == (2, len(CODES) - 2)
     changed = {f.name[:3] for f in page_files(folder) if f.read_bytes() != before[f.name]}
@@ -80,14 +76,13 @@ def test_intervals_of_totals_belong_to_a_page(folder, release, tmp_path):
 
 def test_a_page_lives_through_a_change_of_the_release_within_one_process(folder, release, tmp_path):
     """What a process has opened of a release must not be taken for the release as it is now."""
+    def more(flow):
+        flow[:, :, CODES.index("NLD")] *= 7
+
     other = shutil.copytree(release, tmp_path / "other")
     assert build_countries(folder, other, only=["NLD"], refresh=True, workers=1).made == 1
     before = (folder / "NLD.md").read_bytes()
-    with xr.open_dataset(other / "flows.nc", engine="netcdf4") as opened:
-        flows = opened.load()
-    flows.flow.loc[{"destination": "NLD"}] *= 7
-    artifacts.write_netcdf(flows, other / "flows.nc")
-    list_files(other)
+    write_release(other, change=more)
     assert build_countries(folder, other, only=["NLD"], workers=1).made == 1
     assert (folder / "NLD.md").read_bytes() != before
 

@@ -528,7 +528,7 @@ def draw_speed(target: Path) -> None:
             plt.close(figure)
 
 
-def _parts(profile: str) -> dict[str, Callable[[], str]]:
+def generated_parts(profile: str) -> dict[str, Callable[[], str]]:
     from .. import reporting_pages
     from ..results import interval_report, needs_report, speed
     from ..results.protocol_report import SECTIONS
@@ -559,7 +559,7 @@ def fill_page(page: Path, facts: dict[str, str], profile: str) -> str:
             near = get_close_matches(key, list(facts), n=1, cutoff=0.0)
             raise ConfigError(f"book/{page.name}", f"unknown fact {key!r}",
                               f"did you mean {near[0]!r}? Facts are written by humanflows release", key=key)
-    parts = _parts(profile)
+    parts = generated_parts(profile)
 
     def generated(match: re.Match) -> str:
         if match[1] not in parts:
