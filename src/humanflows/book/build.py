@@ -13,7 +13,7 @@ from ..errors import ArtifactError
 from ..locks import alone_in
 from ..offline import dead_links, external_requests
 from .digests import is_made, keep_record, machine, record_of, tree_digest
-from .execute import execute_notebooks
+from .execute import check_given, execute_notebooks, notebooks
 from .staging import stage
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -24,6 +24,7 @@ def build_book(profile: str = "twin", refresh: bool = False, parameters: dict | 
 
     ``parameters`` as those of :func:`humanflows.book.execute_notebooks`.
     """
+    check_given(parameters or {}, notebooks())
     with alone_in(paths.BUILD):
         check_release()
         execute_notebooks(profile, refresh=refresh, parameters=parameters)
