@@ -14,7 +14,7 @@ from ..errors import ArtifactError
 from ..locks import alone_in
 from ..offline import dead_links, external_requests
 from .digests import is_made, keep_record, machine, record_of, tree_digest
-from .execute import execute_notebooks
+from .execute import check_given, execute_notebooks, notebooks
 from .staging import stage
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -31,6 +31,7 @@ def build_book(profile: str = "twin", refresh: bool = False, parameters: dict | 
         When the release is not whole (:mod:`humanflows.dataset.whole`), before and after the notebooks have run; and
         as :func:`execute_notebooks` and :func:`build_html`.
     """
+    check_given(parameters or {}, notebooks())
     with alone_in(paths.BUILD):
         check_release(paths.RELEASE)
         execute_notebooks(profile, refresh=refresh, parameters=parameters)

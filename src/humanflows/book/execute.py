@@ -21,7 +21,6 @@ from ..locks import alone_in
 from ..results.summaries import split_corridor
 
 KERNEL = "python3"
-_TICK = 20_000_000      # nanoseconds by which a file system's clock may be behind
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -286,8 +285,11 @@ def _environment(variables: Mapping[str, object]) -> Iterator[None]:
 
 
 def _digests_of(keys: Iterable[str], since: int) -> dict[str, str | None]:
-    """Digests of files that were read; of one that was written meanwhile nobody knows what was read."""
-    found, since = reads.digests(keys), since - _TICK
+    """Digests of files that were read; of one that was written meanwhile nobody knows what was read.
+
+    A kernel needs longer to start than the clocks of file systems are behind: it reads nothing before.
+    """
+    found = reads.digests(keys)
     return {k: None if v and reads.place_of(k).stat().st_mtime_ns >= since else v for k, v in found.items()}
 
 

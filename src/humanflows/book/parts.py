@@ -529,6 +529,7 @@ def draw_speed(target: Path) -> None:
 
 
 def generated_parts(profile: str) -> dict[str, Callable[[], str]]:
+    """What stands in the place of each marker of a page, by its name."""
     from .. import reporting_pages
     from ..results import interval_report, needs_report, speed
     from ..results.protocol_report import SECTIONS
