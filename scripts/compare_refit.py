@@ -76,7 +76,7 @@ def compare_corridors() -> pd.DataFrame:
 def main() -> None:
     """Write both tables."""
     for name, table in (("refit_scores", compare_scores()), ("refit_corridors", compare_corridors())):
-        print(write_text(paths.DATA / "panel" / f"{name}.csv", table.to_csv(index=False, float_format="%.4g")))
+        print(write_text(paths.PANEL / f"{name}.csv", table.to_csv(index=False, float_format="%.4g")))
 
 
 if __name__ == "__main__":

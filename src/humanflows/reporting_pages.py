@@ -24,7 +24,7 @@ from .schema import FIRST_YEAR, LAST_YEAR
 from .territories import name, region_of
 
 ENOUGH = 30      # cells, from which on a reporter is shown among double reports
-MADE_BY = "scripts/compare_reports.py"
+MADE_BY = "scripts/describe_panel.py"
 _STAY = {"none": "none", "3": "3 months", "6": "6 months", "12": "12 months", "permanent": "permanent",
          "unknown": "unknown"}
 _SIDE = {"immigration": "arrivals", "emigration": "departures", "both": "both", ANY: "both"}

@@ -391,16 +391,22 @@ def _period(source) -> str:
 
 
 def _one_source(source, table: pd.DataFrame) -> str:
+    from ..source_pages import left_out
+
     censored = source.censored_below and f"numbers below {source.censored_below:g} are left out by the publisher"
-    about = {"What it is": source.definition, "Unit": source.unit, "Coverage": source.coverage, "Censored": censored,
-             "Years": _period(source), "Vintage": source.vintage, "Licence": source.licence,
-             "Source": source.citation, "In the code": f"`{source.name}`, table {_tables(source)}"}
+    about = {"What it is": source.definition, "Unit": source.unit, "Who counts": source.side,
+             "Stay that counts": source.duration, "Coverage": source.coverage, "Censored": censored,
+             "Good for": source.use, "Compared with": source.checked, "Years": _period(source),
+             "Vintage": source.vintage, "Licence": source.licence, "Source": source.citation,
+             "In the code": f"`{source.name}`, table {_tables(source)}"}
     lines = "\n".join(f"- **{k}:** {_cell(v)}" for k, v in about.items() if v)
     files = [{"path": f"`{p}`", "bytes": f"{int(table.at[p, 'bytes']):,}", "sha256": f"`{table.at[p, 'sha256']}`"}
              for p in source.files]
     listing = markdown_table(files, {"path": "file", "bytes": "bytes", "sha256": "sha256"})
-    return (f"(source-{source.name.replace('_', '-')})=\n### {source.title}\n\n{lines}\n\n"
-            f"::::{{dropdown}} Files ({len(files)})\n{listing}::::\n")
+    without = left_out(source.name)
+    shown = f"::::{{dropdown}} Files ({len(files)})\n{listing}::::\n" if files else ""
+    return (f"(source-{source.name.replace('_', '-')})=\n### {source.title}\n\n{lines}\n\n{shown}"
+            + (_block(without) if without else ""))
 
 
 def build_report(profile: str = "twin") -> str:
@@ -530,7 +536,7 @@ def draw_speed(target: Path) -> None:
 
 def generated_parts(profile: str) -> dict[str, Callable[[], str]]:
     """What stands in the place of each marker of a page, by its name."""
-    from .. import reporting_pages
+    from .. import reporting_pages, source_pages
     from ..results import interval_report, needs_report, speed
     from ..results.protocol_report import SECTIONS
 
@@ -540,6 +546,7 @@ def generated_parts(profile: str) -> dict[str, Callable[[], str]]:
             **{f"{_SPEED}{s}": partial(speed_part, s) for s in speed.MEASURED},
             **{f"{_NEEDS}{s}": partial(needs_part, s) for s in needs_report.SECTIONS},
             **{f"{_INTERVALS}{s}": partial(intervals_part, s) for s in interval_report.SECTIONS},
+            **{f"panel_{s}": partial(report_part, source_pages.section, s) for s in source_pages.SECTIONS},
             **{f"reporting_{s}": partial(report_part, reporting_pages.section, s) for s in reporting_pages.SECTIONS},
             "numbers": lambda: numbers_part(profile),
             "release_banner": _banner_of_release, "build_report": lambda: build_report(profile),

@@ -1,0 +1,32 @@
+"""Write data/panel: what the panel of the real sources holds and leaves out, and what two reports of one flow say.
+
+Usage: python scripts/describe_panel.py, after humanflows harmonise --profile world
+"""
+import pandas as pd
+
+from humanflows import paths, pipeline
+from humanflows.artifacts import require_whole, write_text
+from humanflows.config import load_config
+from humanflows.panel.double_reports import compare_definitions, compare_double_reports
+from humanflows.sources.catalogue import SOURCES, load_all
+
+
+def compared(flow: pd.DataFrame) -> dict:
+    """The text of each file of comparisons."""
+    return {paths.DOUBLE_REPORTS: compare_double_reports(flow).to_csv(index=False, lineterminator="\n"),
+            paths.TWO_DEFINITIONS: compare_definitions(flow).to_csv(index=False, lineterminator="\n")}
+
+
+def main() -> None:
+    """Write all tables."""
+    config = load_config("world")
+    for name in pipeline.PANEL_TABLES:
+        made = require_whole(pipeline.table_path(config, name), "harmonise", of=pipeline.panel_path(config))
+        print(write_text(paths.PANEL / f"{name}.csv", made.read_text(encoding="utf-8")))
+    sources = [name for name, source in SOURCES.items() if "flow" in source.tables]
+    for file, text in compared(load_all(sources)["flow"]).items():
+        print(write_text(file, text))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""The chapter on data sources: what the panel holds of them and what not, as blocks of text and tables.
+
+The numbers are those of ``data/panel``, written by ``scripts/describe_panel.py`` from the real sources, so that a
+reader of the book sees them on a machine that has none.
+"""
+from collections.abc import Callable
+
+import pandas as pd
+
+from . import paths
+from .artifacts import require
+from .panel.inventory import RECENT
+from .results.protocol_report import Fold, Table
+from .sources.catalogue import SOURCES
+from .sources.omissions import COUNTED_AGAIN, NO_YEAR
+from .territories import codes, name
+
+MADE_BY = {"refit_scores": "scripts/compare_refit.py", "refit_corridors": "scripts/compare_refit.py"}
+SHOWN = 25          # breaks of each kind of table
+_SIDE = {"immigration": "arrivals", "emigration": "departures", "both": "both"}
+_QUANTITY = {"flow, reporter": "Whole series of reporters", "flow": "Reported flows of single corridors",
+             "stock": "Stocks, between two dates", "displaced_stock": "Displaced people, by origin and asylum"}
+
+
+def section(which: str) -> list:
+    """Blocks of one section: ``str``, ``Table`` or ``Fold``.
+
+    Raises
+    ------
+    ArtifactError
+        When a table that the section shows was not made.
+    """
+    return SECTIONS[which]()
+
+
+def read_panel_table(which: str) -> pd.DataFrame:
+    """One of the tables of ``data/panel``."""
+    return pd.read_csv(require(paths.PANEL / f"{which}.csv", MADE_BY.get(which, "scripts/describe_panel.py")), keep_default_na=False, na_values=[""])
+
+
+def left_out(source: str) -> Table | None:
+    """What the reader of a source leaves out, by reason; None where it leaves out nothing."""
+    table = read_panel_table("omitted")
+    table = table[table["source"] == source]
+    if table.empty:
+        return None
+    rows = []
+    for reason, part in table.groupby("reason"):
+        years = part.loc[part["year"] != NO_YEAR, "year"]
+        rows.append({"reason": reason, "rows": f"{part['rows'].sum():,}", "persons": f"{part['persons'].sum():,.0f}",
+                     "years": f"{years.min()}–{years.max()}" if len(years) else "–",
+                     "elsewhere": "yes" if reason in COUNTED_AGAIN else ""})
+    return Table("Left out", rows, {"reason": "why", "rows": "rows", "persons": "persons or events", "years": "years",
+                                    "elsewhere": "counted in other rows too"}, folded=True)
+
+
+def reports_section() -> list:
+    """Reports of flows by source: how many there are, and how many are learned from."""
+    table = read_panel_table("reports")
+    text = (f"The panel holds {table['cells'].sum():,} reports of a flow in a year, of which {table['once'].sum():,} "
+            f"are learned from: the others repeat a number of a newer collection. {table['recent'].sum():,} of these "
+            f"are of {RECENT} or later.")
+    rows = [{"source": _link(r["source"]), "side": _SIDE[r["side"]], "criterion": r["criterion"],
+             "reporters": str(r["reporters"]), "years": f"{r['first_year']}–{r['last_year']}",
+             "cells": f"{r['cells']:,}", "once": f"{r['once']:,}", "recent": f"{r['recent']:,}"}
+            for _, r in table.iterrows()]
+    return [text, Table("Reports by collection", rows, {
+        "source": "source", "side": "side", "criterion": "criterion", "reporters": "reporters", "years": "years",
+        "cells": "reports", "once": "learned from", "recent": f"of these {RECENT} or later"})]
+
+
+def repeated_section() -> list:
+    """Numbers that two collections publish."""
+    table = read_panel_table("repeated")
+    text = (f"{table['cells'].sum():,} reports are the same publication as one of a newer collection: "
+            f"{table['equal'].sum():,} are the same number, the others an earlier state of one.")
+    pairs = table.groupby(["kept", "repeated"], sort=False)
+    tables = []
+    for (kept, repeated), part in sorted(pairs, key=lambda g: -g[1]["cells"].sum()):
+        rows = [{"reporter": _place(r["reporter"]), "side": _SIDE[r["side"]], "criterion": r["criterion"],
+                 "years": f"{r['first_year']}–{r['last_year']}", "cells": f"{r['cells']:,}",
+                 "equal": f"{r['equal']:,}", "persons": f"{r['persons']:,.0f}"} for _, r in part.iterrows()]
+        tables.append(Table(f"{_title(repeated)}, repeated in {_title(kept)}: {part['cells'].sum():,} reports", rows, {
+            "reporter": "reporter", "side": "side", "criterion": "criterion", "years": "years", "cells": "reports",
+            "equal": "same number", "persons": "persons"}))
+    return [text, Fold("Which series, by pair of collections", tables)]
+
+
+def breaks_section() -> list:
+    """Series that end, are absent for years, or lose nine tenths from one year to the next."""
+    table = read_panel_table("breaks")
+    text = (f"{len(table):,} breaks follow on a thousand persons or more. None is read as zero. The largest of each "
+            "kind of series:")
+    tables = []
+    for which, part in table.groupby("table", sort=False):
+        rows = [{"series": _series(r), "kind": r["kind"], "year": str(r["year"]), "before": f"{r['before']:,.0f}",
+                 "after": "–" if pd.isna(r["after"]) else f"{r['after']:,.0f}",
+                 "absent": str(r["years_absent"]) if r["years_absent"] else ""}
+                for _, r in part.nlargest(SHOWN, "before").iterrows()]
+        tables.append(Table(f"{_QUANTITY[which]}: {len(part):,}", rows, {
+            "series": "series", "kind": "what happens", "year": "first year of it", "before": "persons before",
+            "after": "persons after", "absent": "years absent"}))
+    return [text, Fold("The largest breaks", tables)]
+
+
+def refit_section() -> list:
+    """What the newer reports change in the model of the release, fitted again."""
+    scores, corridors = read_panel_table("refit_scores"), read_panel_table("refit_corridors")
+    both = scores.dropna(subset=["log_r_release", "log_r_refit"])
+    rows = [{"collection": _title(r["collection"]), "side": _SIDE[r["side"]], "criterion": r["criterion"],
+             **{k: f"{r[f'{k}_release']:.3f} → {r[f'{k}_refit']:.3f}" for k in ("r", "log_r", "cpc", "log_bias")}}
+            for _, r in both.iterrows()]
+    reported = corridors.dropna(subset=["largest_report"])
+    nearer = (reported["refit"] - reported["largest_report"]).abs() < (
+        reported["release"] - reported["largest_report"]).abs()
+    text = (f"A check, not a release: the model of the release was fitted again on this panel, in five folds. Of the "
+            f"{len(corridors)} corridor-years since {RECENT} that move by most persons, {len(reported)} have a report, "
+            f"and {nearer.sum()} of these come nearer to the largest one.")
+    moved = [{"corridor": f"{_place(r['origin'])} to {_place(r['destination'])}", "year": str(r["year"]),
+              "release": f"{r['release']:,.0f}", "refit": f"{r['refit']:,.0f}",
+              "report": "–" if pd.isna(r["largest_report"]) else f"{r['largest_report']:,.0f}"}
+             for _, r in corridors.head(SHOWN).iterrows()]
+    return [text,
+            Table("Held-out corridors, release → refit", rows, {
+                "collection": "collection", "side": "side", "criterion": "criterion", "r": "R", "log_r": "log R",
+                "cpc": "CPC", "log_bias": "log bias"}, folded=True),
+            Table("Corridor-years that move most", moved, {
+                "corridor": "corridor", "year": "year", "release": "release", "refit": "refit",
+                "report": "largest report"}, folded=True)]
+
+
+SECTIONS: dict[str, Callable[[], list]] = {
+    "reports": reports_section, "repeated": repeated_section, "breaks": breaks_section, "refit": refit_section}
+
+
+def _title(source: str) -> str:
+    return SOURCES[source].title if source in SOURCES else source
+
+
+def _link(source: str) -> str:
+    return f"[{_title(source)}](#source-{source.replace('_', '-')})"
+
+
+def _place(code: str) -> str:
+    return name(code) if code in codes() else code
+
+
+def _series(row: pd.Series) -> str:
+    corridor = " to ".join(_place(row[k]) for k in ("origin", "destination") if isinstance(row[k], str))
+    what = ", ".join(str(row[k]) for k in ("source", "reporter", "side", "criterion") if isinstance(row[k], str))
+    return f"{corridor} ({what})" if corridor else what
