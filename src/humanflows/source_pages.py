@@ -35,7 +35,8 @@ def section(which: str) -> list:
 
 def read_panel_table(which: str) -> pd.DataFrame:
     """One of the tables of ``data/panel``."""
-    return pd.read_csv(require(paths.PANEL / f"{which}.csv", MADE_BY.get(which, "scripts/describe_panel.py")), keep_default_na=False, na_values=[""])
+    file = require(paths.PANEL / f"{which}.csv", MADE_BY.get(which, "scripts/describe_panel.py"))
+    return pd.read_csv(file, keep_default_na=False, na_values=[""])
 
 
 def left_out(source: str) -> Table | None:

@@ -30,10 +30,18 @@ SOURCE_TITLES = {
     "conflict": "conflict deaths", "gdp": "GDP", "gravity": "distance and ties", "eu": "free movement",
     "national_net_migration": "national net migration", "trade": "trade", "undesa_imfsc": "UN DESA flows",
     "statsnz": "Stats NZ", "oecd": "OECD", "eurostat": "Eurostat", "meta": "Meta", "abel_cohen": "Abel & Cohen",
+    "eurostat_imm1ctz": "Eurostat, citizenship", "eurostat_imm5prv": "Eurostat, residence",
+    "eurostat_albania": "Eurostat, Albanians", "scb_sweden": "Statistics Sweden",
+    "statsnz_citizenship": "Stats NZ, citizenship", "uk_nino": "UK National Insurance", "ons_uk": "ONS",
+    "cso_ireland": "CSO Ireland", "dst_denmark": "Statistics Denmark", "us_niv": "US visas",
+    "ircc_tr": "Canadian permits", "unhcr_more": "UNHCR, asylum and returns", "iom_gdidata": "IOM, borders",
+    "eurostat_asytpsm": "Eurostat, temporary protection", "eurostat_resvalid": "Eurostat, valid permits",
 }
 # Dark enough for points on white, apart in lightness for readers who do not tell their hues apart.
 COLLECTION_COLOURS = {"undesa_imfsc": "#1d2733", "eurostat": "#3b5b92", "oecd": "#2f9e77", "statsnz": "#8a7a5c",
-                      "meta": "#7fb2e5"}
+                      "meta": "#7fb2e5", "eurostat_imm1ctz": "#54749f", "eurostat_imm5prv": "#2b4570",
+                      "eurostat_albania": "#8795b5", "scb_sweden": "#b08a00", "statsnz_citizenship": "#a39478",
+                      "uk_nino": "#b5675a", "ons_uk": "#8c3b3b", "cso_ireland": "#5f8f4e"}
 SIDES = {"immigration": ("o", "counted on arrival"), "emigration": ("^", "counted on departure"),
          "both": ("D", "counted as moves")}
 # title, what is better: the largest, the smallest, or the nearest to zero
