@@ -111,6 +111,7 @@ def test_real_file(source_file):
     assert persons[2022, "COL", "ESP"] == 172_241
     assert persons[2022, "UKR", "CZE"] == 307_563
     assert persons[2022, "UKR", "NLD"] == 78_816
+    assert persons[2016, "SYR", "SWE"] == 48_973
     raw = pd.read_csv(path, keep_default_na=False)
     assert_accounted(len(raw), raw["Migrants number"].sum(), omitted, flow, margin)
     assert flow["reporter"].nunique() + len(set(margin["territory"]) - set(flow["reporter"])) == 45
