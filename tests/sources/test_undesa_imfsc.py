@@ -41,6 +41,7 @@ def read(monkeypatch, tmp_path):
                 return self.rows
 
         monkeypatch.setattr(undesa_imfsc, "CalamineWorkbook", Book)
+        (tmp_path / "Sweden.xlsx").touch()
         return read_undesa_imfsc([tmp_path / "Sweden.xlsx"])
 
     return read_sheets

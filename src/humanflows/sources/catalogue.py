@@ -362,9 +362,9 @@ def _is_fresh(target: Path, inputs: dict) -> bool:
     """True when the kept table was made from these inputs and its bytes are those that were written."""
     try:
         manifest = read_manifest(target)
-    except ValueError:  # a manifest cut short is as good as none
+    except (ValueError, RecursionError):  # a manifest cut short is as good as none
         return False
-    return (bool(manifest) and target.is_file() and manifest.get("inputs_digest") == digest(inputs)
+    return (isinstance(manifest, dict) and target.is_file() and manifest.get("inputs_digest") == digest(inputs)
             and manifest.get("sha256") == sha256(target))
 
 

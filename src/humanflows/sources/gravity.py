@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..errors import SourceFileError
+from ..errors import SchemaError, SourceFileError
 from ..schema import validate
 from ..territories import check_codes, codes
+from .cells import AGAIN, numbers, refuse_repeats
 from .netcdf_io import read_pairs
 from .rdata_io import read_frame
 
@@ -39,7 +40,7 @@ def read_gravity(paths: Mapping[str, Path]) -> pd.DataFrame:
 
     Raises
     ------
-    SourceFileError, UnknownTerritoryError, NegativeCountError
+    SourceFileError, SchemaError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
     """
     absent = [name for name in (*FILES, "dist_cepii.rda") if name not in paths]
     if absent:
@@ -54,7 +55,13 @@ def _contiguity(path: Path) -> pd.DataFrame:
     raw = raw.assign(origin=raw["iso_o"].replace(RENAMED), destination=raw["iso_d"].replace(RENAMED))
     inside = check_codes(raw["origin"], file=path, outside=OUTSIDE) & check_codes(raw["destination"], file=path,
                                                                                   outside=OUTSIDE)
-    raw = raw[inside & (raw["contig"] == 1)]
+    touching = numbers(raw["contig"], file=path)
+    odd = inside & ~touching.isin([0, 1])
+    if odd.any():
+        raise SchemaError(path, f"contig is {touching[odd.idxmax()]}, expected 0 or 1", AGAIN,
+                          key=f"row {odd.idxmax()}")
+    refuse_repeats(raw[inside], ["origin", "destination"], file=path)
+    raw = raw[inside & (touching == 1)]
     position = {code: i for i, code in enumerate(codes())}
     touches = np.zeros((len(position), len(position)))
     touches[raw["origin"].map(position), raw["destination"].map(position)] = 1

@@ -4,16 +4,17 @@
 people who lived in one country before and in another after. The same country on both sides is that country's net
 migration, not a flow.
 """
-import json
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from ..errors import SourceFileError, UnknownTerritoryError
+from ..errors import SchemaError, SourceFileError, UnknownTerritoryError
 from ..schema import validate
 from ..territories import from_iso2
+from .cells import load_json
 
 SOURCE = "meta"
 REPORTER = "META"  # no office reports these numbers
@@ -36,7 +37,7 @@ def read_meta(paths: Iterable[Path]) -> pd.DataFrame:
 
     Raises
     ------
-    SourceFileError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
+    SourceFileError, SchemaError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
         Naming the file and the corridor.
     """
     frames = [_read_year(Path(path)) for path in paths]
@@ -49,10 +50,9 @@ def _read_year(path: Path) -> pd.DataFrame:
     match = _NAME.search(path.name)
     if not match or int(match[2]) != int(match[1]) + 1:
         raise SourceFileError(path, "name does not tell the year", "name it flows_Y_Y+1.json, as published")
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SourceFileError(path, f"not readable as JSON ({error})", "fetch it again") from error
+    table = load_json(path)
+    if not isinstance(table, dict) or not all(isinstance(origins, dict) for origins in table.values()):
+        raise SchemaError(path, "no mapping of destinations to origins", "fetch it again")
     codes = from_iso2()
     rows = []
     for destination, origins in table.items():
@@ -61,6 +61,9 @@ def _read_year(path: Path) -> pd.DataFrame:
                 if code not in codes and code not in OUTSIDE:
                     raise UnknownTerritoryError(path, f"unknown alpha-2 code {code!r}", "mend it, or declare it in "
                                                 "meta.OUTSIDE", key=f"corridor {origin}-{destination}")
+            if isinstance(persons, bool) or not isinstance(persons, (int, float)) or not abs(persons) < math.inf:
+                raise SchemaError(path, f"{persons!r} is no number of persons", "fetch it again",
+                                  key=f"corridor {origin}-{destination}")
             if origin != destination and not {origin, destination} & OUTSIDE:
                 rows.append((codes[origin], codes[destination], float(persons)))
     frame = pd.DataFrame(rows, columns=["origin", "destination", "persons"])

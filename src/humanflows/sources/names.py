@@ -18,6 +18,7 @@ SUCCESSOR_SINCE = {
     "TLS": 2002, **dict.fromkeys(("SRB", "MNE"), 2006), **dict.fromkeys(("BES", "CUW", "SSD", "SXM"), 2011),
 }
 _NOT_FOUND = "?"
+LONGEST = 120   # characters of a name; the regular expressions take for ever over very long ones
 
 
 def precedes_partner(partner: pd.Series, year: pd.Series, persons: pd.Series) -> pd.Series:
@@ -58,6 +59,11 @@ def resolve_names(names: Iterable[str], *, file, exceptions: Mapping[str, str | 
         For a name that is found nowhere, matches several countries or one outside the territories; with its position
         among the distinct names and the nearest known names.
     """
+    names = list(names)
+    for position, n in enumerate(names):
+        if not isinstance(n, str) or not n.strip() or len(n) > LONGEST:
+            raise UnknownTerritoryError(file, f"{n!r} is no name of a territory", "fetch the file again",
+                                        key=f"name {position + 1}")
     distinct = list(dict.fromkeys(names))
     own = {name: code for code, name in territories()["name"].items()}
     known = {n: exceptions[n] if n in exceptions else own[n] for n in distinct if n in exceptions or n in own}

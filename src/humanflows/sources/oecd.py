@@ -15,6 +15,7 @@ import pandas as pd
 from ..errors import DuplicateKeyError, NegativeCountError, SchemaError
 from ..schema import validate
 from ..territories import check_codes
+from .cells import numbers, whole_numbers
 from .names import precedes_partner
 from .rdata_io import read_frame
 
@@ -64,7 +65,7 @@ def tidy(frame: pd.DataFrame, *, file) -> pd.DataFrame:
                           "keep the rows GEN == 'TOT'", key=f"row {sexes.idxmax()}")
     frame = pd.DataFrame({
         "reporter": frame["COU"].astype(str), "partner": frame["CO2"].astype(str), "side": frame["VAR"].map(SIDES),
-        "year": frame["YEA"].astype("int64"), "persons": frame["Value"].astype("Float64").astype(float)})
+        "year": whole_numbers(frame["YEA"], file=file), "persons": numbers(frame["Value"], file=file)})
     check_codes(frame["reporter"], file=file)
     known = check_codes(frame["partner"], file=file, outside=OUTSIDE)
     frame = frame[known & frame["persons"].notna() & (frame["partner"] != frame["reporter"])]

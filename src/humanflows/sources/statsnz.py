@@ -16,6 +16,7 @@ import pandas as pd
 
 from ..errors import DuplicateKeyError, NegativeCountError, SchemaError, SourceFileError
 from ..schema import validate
+from .cells import opening
 from .names import precedes_partner, resolve_names
 
 SOURCE = "statsnz"
@@ -24,7 +25,7 @@ TITLE = "Permanent & long-term migration by EVERY country of residence and citiz
 TOTAL_GROUP = "TOTAL ALL CITIZENSHIPS"
 GROUPS = ("New Zealand Citizen", "Australian Citizen", TOTAL_GROUP)
 MISSING = ".."
-_MONTH = re.compile(r"(\d{4})M(\d{2})$")
+_MONTH = re.compile(r"^([12][0-9]{3})M(0[1-9]|1[0-2])$")
 _OUTSIDE = (
     "OCEANIA", "ASIA", "EUROPE", "AMERICAS", "AFRICA AND THE MIDDLE EAST", "NOT STATED",  # sums and remainders
     "TOTAL ALL COUNTRIES OF RESIDENCE",
@@ -101,11 +102,8 @@ def read_months(path: Path) -> pd.DataFrame:
     SourceFileError, SchemaError, NegativeCountError
         Naming file and row.
     """
-    try:
-        with open(path, encoding="utf-8", newline="") as handle:
-            lines = list(csv.reader(handle))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceFileError(path, f"not readable as CSV ({error})", "fetch it again") from error
+    with opening(path, "CSV"), open(path, encoding="utf-8", newline="") as handle:
+        lines = list(csv.reader(handle))
     if len(lines) < 3 or lines[0][:1] != [TITLE] or lines[1][3:] != ["Arrivals", "Departures"]:
         raise SchemaError(path, f"first lines {lines[:2]} are not those of the table", f"expected the title {TITLE!r} "
                           "and the columns Arrivals, Departures", key="row 1")
@@ -117,6 +115,10 @@ def read_months(path: Path) -> pd.DataFrame:
     if strange.any():
         raise SchemaError(path, f"unknown citizenship group {data.loc[strange.idxmax(), 'group']!r}",
                           f"expected one of {', '.join(GROUPS)}", key=f"row {data.loc[strange.idxmax(), 'row']}")
+    nameless = data["name"].isna()
+    if nameless.any():
+        raise SchemaError(path, "no country is named", "fetch it again",
+                          key=f"row {data.loc[nameless.idxmax(), 'row']}")
     data = data[data["group"] == TOTAL_GROUP].reset_index(drop=True)
     when = data["month"].str.extract(_MONTH)
     if when.isna().any(axis=None):

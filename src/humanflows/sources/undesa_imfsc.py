@@ -23,10 +23,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineWorkbook
 
 from ..errors import NegativeCountError, SchemaError, SourceFileError, UnknownTerritoryError
 from ..schema import validate
+from .cells import opening
 from .names import precedes_partner, resolve_names
 
 SOURCE = "undesa_imfsc"
@@ -68,14 +69,11 @@ def read_undesa_imfsc(paths: Iterable[Path]) -> pd.DataFrame:
     """
     parts = []
     for path in paths:
-        try:
+        with opening(path, "a workbook"):
             book = CalamineWorkbook.from_path(str(path))
-            for name in book.sheet_names:
-                if not name.startswith("Reg"):  # "Regions by …": sums of the sheet beside them
-                    rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-                    parts.append(parse_sheet(rows, file=f"{path}, sheet {name!r}"))
-        except (CalamineError, OSError) as error:
-            raise SourceFileError(path, f"not readable as a workbook ({error})", "fetch it again") from error
+            sheets = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in book.sheet_names
+                      if not name.startswith("Reg")}  # "Regions by …": sums of the sheet beside them
+        parts += [parse_sheet(rows, file=f"{path}, sheet {name!r}") for name, rows in sheets.items()]
     if not parts:
         raise SourceFileError(SOURCE, "no workbook given", "pass the paths of the IMFSC workbooks")
     return validate(_to_flows(pd.concat(parts, ignore_index=True)), "flow", file=SOURCE)
@@ -106,7 +104,11 @@ def parse_sheet(rows: Sequence[Sequence], *, file) -> pd.DataFrame:
     if not reporter or criterion is None:
         raise SchemaError(file, f"reporting country {reporter!r} or criterion {told.get('Criterion')!r} is not known",
                           "the rows above the header must say 'Reporting country: …' and 'Criterion: …'")
-    years = {i: int(c) for i, c in enumerate(header) if isinstance(c, (int, float))}
+    years = {i: c for i, c in enumerate(header) if isinstance(c, (int, float)) and not isinstance(c, bool)}
+    odd = [c for c in years.values() if not FIRST_YEAR <= c <= LAST_YEAR or c % 1]
+    if odd or not years:
+        raise SchemaError(file, f"years {odd} in the header", f"expected years from {FIRST_YEAR} to {LAST_YEAR}",
+                          key=f"row {HEADER_ROW}")
     body = [(n, r) for n, r in enumerate(rows[HEADER_ROW:], start=HEADER_ROW + 1) if str(r[2]).strip()]
     for n, row in body:
         for value, known, what in ((row[0], SIDES, "type"), (row[1], COVERAGE, "coverage")):

@@ -7,6 +7,7 @@ import pandas as pd
 from ..errors import NegativeCountError
 from ..schema import validate
 from ..territories import check_codes
+from .cells import numbers, whole_numbers
 from .rdata_io import read_frame
 
 FIRST_YEAR, LAST_YEAR = 1989, 2024  # the package also holds the first half of 2025
@@ -46,13 +47,14 @@ def world_refugees(population: Path, year: int) -> int:
 
 def _read(path: Path, name: str, variable: str, parts: list[str]) -> pd.DataFrame:
     raw = read_frame(path, name, ["year", "coo_iso", "coa_iso", *parts])
+    raw = raw.assign(year=whole_numbers(raw["year"], file=path), **{p: numbers(raw[p], file=path) for p in parts})
     raw = raw[raw["year"].between(FIRST_YEAR, LAST_YEAR)]
     inside = check_codes(raw["coo_iso"], file=path, outside=OUTSIDE) & check_codes(raw["coa_iso"], file=path,
                                                                                    outside=OUTSIDE)
     _no_negative(raw, parts, path)
     raw = raw[inside & (raw["coo_iso"] != raw["coa_iso"]) & raw[parts].notna().any(axis=1)]
     frame = pd.DataFrame({
-        "source": "unhcr", "variable": variable, "year": raw["year"].astype("int64"),
+        "source": "unhcr", "variable": variable, "year": raw["year"],
         "origin": raw["coo_iso"].astype(str), "destination": raw["coa_iso"].astype(str),
         "value": raw[parts].sum(axis=1).astype("float64"), "status": np.repeat("reported", len(raw)),
     })

@@ -6,6 +6,7 @@ import pandas as pd
 from ..errors import SourceFileError
 from ..schema import validate
 from ..territories import check_codes
+from .cells import numbers, whole_numbers
 from .rdata_io import read_frame
 
 FIRST_YEAR = 1985  # five years before the first flow, as for the gross domestic product
@@ -49,6 +50,7 @@ def read_vdem(path: Path) -> pd.DataFrame:
     UnknownTerritoryError, DuplicateKeyError
     """
     raw = read_frame(path, "vdem_simple", ["country_text_id", "year", *VARIABLES])
+    raw = raw.assign(year=whole_numbers(raw["year"], file=path), **{v: numbers(raw[v], file=path) for v in VARIABLES})
     raw = raw[raw["year"] >= FIRST_YEAR].rename(columns={"country_text_id": "territory", **VARIABLES})
     raw = raw[check_codes(raw["territory"], file=path, outside=OUTSIDE)]
     raw = raw[~(raw["year"] <= raw["territory"].map(DIVIDED))]

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..errors import DuplicateKeyError, SourceFileError, UnknownTerritoryError
+from ..errors import SchemaError, SourceFileError, UnknownTerritoryError
 from ..schema import validate
 from ..territories import codes, from_m49
+from .cells import AGAIN, numbers, read_texts, refuse_repeats, whole_numbers
 from .rdata_io import read_frame
 
 FIRST_YEAR, LAST_YEAR, LAST_ESTIMATE = 1980, 2025, 2023
@@ -60,7 +61,12 @@ def read_wpp(paths: Mapping[str, Path]) -> pd.DataFrame:
         return pd.concat([past.loc[:LAST_ESTIMATE], future.loc[LAST_ESTIMATE + 1:]]).loc[:LAST_YEAR]
 
     change = both("misc", "PopChange") * _THOUSAND
-    end_of_year = read["popproj1dt"].sum(axis=1).unstack("territory") * _THOUSAND
+    # A sex that is missing makes the sum missing, not small.
+    end_of_year = read["popproj1dt"].sum(axis=1, skipna=False).unstack("territory") * _THOUSAND
+    lacking = [y for y in (LAST_ESTIMATE + 1, LAST_ESTIMATE + 2) if y not in end_of_year.index]
+    if lacking:
+        raise SchemaError(paths["popproj1dt.rda"], "the population to reckon back from is missing", AGAIN,
+                          key=lacking[0])
     population = _first_of_january(end_of_year, change)
     midyear = _midyear(paths["gdidata_wdi.rda"], population)
     wide = {"births": both("misc", "births") * _THOUSAND, "deaths": both("misc", "deaths") * _THOUSAND,
@@ -72,20 +78,17 @@ def read_wpp(paths: Mapping[str, Path]) -> pd.DataFrame:
 
 def _aggregates(path: Path) -> frozenset[int]:
     """Codes of the world, regions and groups: everything in the list of locations that is not of type 4 (country)."""
-    if not Path(path).is_file():
-        raise SourceFileError(path, "source file is missing", "fetch it with `humanflows fetch`")
-    try:
-        places = pd.read_csv(path, sep="\t", keep_default_na=False, usecols=["country_code", "location_type"])
-    except (ValueError, UnicodeDecodeError) as error:
-        raise SourceFileError(path, f"list of locations not readable ({error})", "fetch it again") from error
-    return frozenset(places.loc[places["location_type"] != 4, "country_code"].astype(int)) | OUTSIDE
+    places = read_texts(path, ["country_code", "location_type"], sep="\t")
+    code, kind = (whole_numbers(places[c], file=path) for c in ("country_code", "location_type"))
+    return frozenset(code[kind != 4].tolist()) | OUTSIDE
 
 
 def _series(path: Path, name: str, columns: list[str], aggregates: frozenset[int]) -> pd.DataFrame:
     """Columns indexed by (year, territory) for the 231 territories."""
     frame = read_frame(path, name, ["country_code", "year", *columns])
-    names = from_m49()
-    territory = frame["country_code"].astype(int).map(names)
+    frame = frame.assign(**{c: whole_numbers(frame[c], file=path) for c in ("country_code", "year")},
+                         **{c: numbers(frame[c], file=path) for c in columns})
+    territory = frame["country_code"].map(from_m49())
     unknown = territory.isna() & ~frame["country_code"].isin(aggregates)
     if unknown.any():
         row = unknown.idxmax()
@@ -96,12 +99,8 @@ def _series(path: Path, name: str, columns: list[str], aggregates: frozenset[int
     if lacking:
         raise SourceFileError(path, f"{len(lacking)} territories are missing", "fetch the file again",
                               key=sorted(lacking)[0])
-    twice = frame.duplicated(["year", "territory"])
-    if twice.any():
-        row = twice.idxmax()
-        raise DuplicateKeyError(path, "duplicate key", "fetch the file again",
-                                key=f"row {row}: {frame.at[row, 'territory']}, {frame.at[row, 'year']}")
-    return frame.astype({"year": "int64"}).set_index(["year", "territory"])[columns].astype("float64")
+    refuse_repeats(frame, ["year", "territory"], file=path)
+    return frame.set_index(["year", "territory"])[columns]
 
 
 def _first_of_january(end_of_year: pd.DataFrame, change: pd.DataFrame) -> pd.DataFrame:
@@ -122,7 +121,10 @@ def _midyear(path: Path, population: pd.DataFrame) -> pd.DataFrame:
     if unknown.any():
         raise UnknownTerritoryError(path, f"unknown territory code {wdi.at[unknown.idxmax(), 'geo']!r}",
                                     "declare it outside in wpp.OUTSIDE_WDI", key=f"row {unknown.idxmax()}")
-    published = wdi[~outside].astype({"t": "int64"}).pivot(index="t", columns="geo", values="v")
+    wdi = wdi[~outside]
+    wdi = wdi.assign(t=whole_numbers(wdi["t"], file=path), v=numbers(wdi["v"], file=path))
+    refuse_repeats(wdi, ["geo", "t"], file=path)
+    published = wdi.pivot(index="t", columns="geo", values="v")
     later = ((population + population.shift(-1)) / 2).loc[LAST_ESTIMATE + 1:LAST_YEAR]
     return pd.concat([published.loc[:LAST_ESTIMATE], later])
 
