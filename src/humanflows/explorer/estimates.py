@@ -13,6 +13,7 @@ from ..dataset.birthplace import PARTS
 from ..dataset.evidence import BASIS, BASIS_MEANINGS, SEEN_MEANINGS
 from ..dataset.grades import GRADES, rule
 from ..dataset.names import ALIASES, name, region
+from ..errors import ArtifactError
 from .packing import NO_NUMBER, Part, encode
 
 SMALLEST = 10           # persons; a flow or stock that rounds to fewer is left out
@@ -70,20 +71,35 @@ def territory_parts(answers: Answers, outlines: dict) -> list[Part]:
 
 
 def _intervals_of_totals(answers: Answers) -> dict[str, np.ndarray]:
-    """Ends of the intervals of arrivals and departures (territory, year) from the release's table of sums, if any."""
+    """Ends of the intervals of arrivals and departures (territory, year) from the release's table of sums, if any.
+
+    Raises
+    ------
+    ArtifactError
+        When the table is damaged, or an interval in it is none or stands twice.
+    """
     file = answers.store.folder / "sums.csv"
     wanted = {"total", "origin", "destination", "year", "lower", "upper"}
     if not file.is_file():
         return {}
-    table = pd.read_csv(file, keep_default_na=False, na_values=[""])
+    try:
+        table = pd.read_csv(file, keep_default_na=False, na_values=[""])
+    except ValueError as error:     # of pandas and of what decodes texts
+        raise ArtifactError(file, f"not a table ({error})", "make the release again") from error
     if not wanted <= set(table):
         return {}
+    table = table.assign(**{c: pd.to_numeric(table[c], errors="coerce") for c in ("year", "lower", "upper")})
     out, years = {}, answers.store.years
     for side, total, place in (("in", "into", "destination"), ("out", "out of", "origin")):
         rows = table[(table["total"] == total) & table[place].isin(answers.codes) & table["year"].isin(years)]
+        bad = ~((rows["lower"] >= 0) & (rows["upper"] >= rows["lower"]) & np.isfinite(rows["upper"]))
+        bad |= rows.duplicated([place, "year"])
+        if bad.any():
+            raise ArtifactError(file, "an interval that is none, or stands twice", "make the release again",
+                                key=f"row {bad.idxmax()}")
         for end in ("lower", "upper"):
             values = np.full((len(answers.codes), len(years)), np.nan)
-            values[rows[place].map(answers.store.position), rows["year"] - years[0]] = rows[end]
+            values[rows[place].map(answers.store.position), rows["year"].astype(int) - years[0]] = rows[end]
             out[f"{side}_{end}"] = values
     return out
 
