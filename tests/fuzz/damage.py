@@ -7,6 +7,7 @@ any       the documented error, or a table that keeps its declaration
 less      the documented error, or a table whose every row the sound file gives too
 equal     the documented error, or the table of the sound file
 same      the table of the sound file
+refused   the documented error
 ========  ============================================================================
 """
 import copy
@@ -113,7 +114,8 @@ def _table(draw, table: Table):
         value = other[header.index(name)]
         other[header.index(name)] = value + 1 if isinstance(value, (int, float)) else 1
         rows.insert(row + 1, other)
-        expected = "any" if table.ordered else "less"
+        # Beside a cell without a number another one is a report like any other.
+        expected = "any" if table.ordered or not isinstance(value, (int, float)) else "less"
     elif act == "shuffle":
         rows = [rows[k] for k in draw(st.permutations(range(len(rows))))]
         expected = "any" if table.ordered else "same"
@@ -130,7 +132,7 @@ def _table(draw, table: Table):
     elif act == "heads":
         header = list(draw(st.permutations(header)))
     elif act == "no rows":
-        rows = []
+        rows, expected = [], "any" if table.may_be_empty else "refused"
     return table.write(header, rows), expected, told
 
 

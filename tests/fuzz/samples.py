@@ -41,6 +41,7 @@ class Table:
         of ``parts`` a missing one counts as nothing; words are texts of which only some are known.
     free : columns of texts that may be anything. Columns that are not named at all are not read.
     ordered : rows mean something by their place, so that they may not be re-ordered.
+    may_be_empty : a file without rows says that there are none.
     wrap : what the bytes are put in, `gz` for example; damage is done inside it as well as to it.
     """
 
@@ -54,6 +55,7 @@ class Table:
     words: tuple[str, ...] = ()
     free: tuple[str, ...] = ()
     ordered: bool = False
+    may_be_empty: bool = False
     wrap: Callable[[bytes], bytes] = plain
 
     @property

@@ -19,7 +19,8 @@ from .worker import MEMORY_LIMIT
 INPUTS = 540
 ASKED = int(os.environ.get("HUMANFLOWS_FUZZ_INPUTS", 0))
 EACH = math.ceil((ASKED or INPUTS) / len(entries()))
-ALLOWED = {"any": ("same", "less", "other"), "less": ("same", "less"), "equal": ("same",), "same": ("same",)}
+ALLOWED = {"any": ("same", "less", "other"), "less": ("same", "less"), "equal": ("same",), "same": ("same",),
+           "refused": ()}
 
 
 def complaint(outcome, expected: str) -> str:

@@ -1,5 +1,7 @@
 """What damaged files may do to a reader: the smallest inputs that once went wrong, of each kind."""
+import gzip
 import json
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -14,10 +16,11 @@ from humanflows.errors import (
     SourceFileError,
     UnknownTerritoryError,
 )
-from humanflows.sources import cells, eurostat, oecd, trade, wpp
+from humanflows.sources import cells, eurostat, oecd, trade, workbooks, wpp
 from humanflows.sources.meta import read_meta
 from humanflows.sources.names import resolve_names
 from humanflows.sources.omissions import Omissions
+from humanflows.sources.rdata_io import read_frame, read_rda
 from humanflows.sources.undesa_ims import read_undesa_ims
 
 
@@ -127,3 +130,47 @@ def test_brackets_without_end_are_refused(tmp_path):
     (tmp_path / "a.json").write_text("[" * 200_000)
     with pytest.raises(SourceFileError, match=r"a\.json"):
         cells.load_json(tmp_path / "a.json")
+
+
+def _sheet(place: str, padding: int = 0) -> dict[str, str]:
+    return {"xl/worksheets/sheet1.xml": f'<worksheet><sheetData><row><c r="{place}"><v>1</v></c></row></sheetData>'
+            f"</worksheet>{' ' * padding}"}
+
+
+@pytest.mark.parametrize("place, padding", [("XFD1048576", 0), ("B9", 5000)])
+def test_a_workbook_that_would_unpack_without_end_is_refused(tmp_path, monkeypatch, place, padding):
+    monkeypatch.setattr(workbooks, "UNPACKED", 4000)
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w", zipfile.ZIP_DEFLATED) as book:
+        for name, text in _sheet(place, padding).items():
+            book.writestr(name, text)
+    with pytest.raises(SourceFileError, match=r"a\.xlsx.*(column 16384|unpacked)"):
+        workbooks.read_sheets(tmp_path / "a.xlsx")
+
+
+@pytest.mark.parametrize("name, reader", [("a.csv.gz", cells.read_texts), ("a.rda", read_rda)])
+def test_a_file_that_would_unpack_without_end_is_refused(tmp_path, monkeypatch, name, reader):
+    monkeypatch.setattr(cells, "UNPACKED", 1 << 20)
+    (tmp_path / name).write_bytes(gzip.compress(bytes(2 << 20)))
+    with pytest.raises(SourceFileError, match=r"more than 1 MiB once unpacked"):
+        reader(tmp_path / name)
+
+
+def test_a_file_without_rows_is_not_read_as_nothing(tmp_path):
+    (tmp_path / "a.csv").write_text("code,n\n")
+    with pytest.raises(SourceFileError, match=r"a\.csv.*no row"):
+        cells.read_texts(tmp_path / "a.csv", ["code"])
+    rdata.write_rda(tmp_path / "a.rda", {"a": pd.DataFrame({"n": np.array([], float)})})
+    with pytest.raises(SourceFileError, match=r"a\.rda.*no row"):
+        read_frame(tmp_path / "a.rda", "a", ["n"])
+
+
+def test_a_column_that_stands_twice_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("code,n,n\nFRA,1,2\n")
+    with pytest.raises(SourceFileError, match=r"a\.csv.*twice"):
+        cells.read_texts(tmp_path / "a.csv", ["code", "n"])
+
+
+@pytest.mark.parametrize("label", ["fra", "FR", "250"])
+def test_a_code_is_no_name(label):
+    with pytest.raises(UnknownTerritoryError, match=label):
+        resolve_names(["Chile", label], file="file", exceptions={})

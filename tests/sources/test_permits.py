@@ -148,3 +148,10 @@ def test_real_permits(source_file):
     raw = pd.to_numeric(raw["TOTAL"].replace(ircc_tr.CENSORED, ircc_tr.CENSORED_AS)).sum()
     assert table["value"].sum() + omitted.table()["persons"].sum() == raw
     assert told(table)["study_permits", 2023, "IND", "CAN"][0] > 200_000
+
+
+def test_a_negative_number_of_one_program_does_not_hide_in_the_sum(tmp_path):
+    study, mobility, workers = ircc_files(tmp_path)
+    workers.write_text(workers.read_text().replace("\t100\n", "\t-1\n", 1))
+    with pytest.raises(NegativeCountError, match=r"tfwp\.csv.*row 2"):
+        read_ircc_tr(study, mobility, workers)

@@ -71,7 +71,7 @@ def resolve_names(names: Iterable[str], *, file, exceptions: Mapping[str, str | 
     known = {n: exceptions[n] if n in exceptions else own[n] for n in distinct if n in exceptions or n in own}
     rest = [n for n in distinct if n not in known]
     if rest:
-        found = _converter().convert(list(rest), to="ISO3", not_found=_NOT_FOUND)
+        found = _converter().convert(list(rest), src="regex", to="ISO3", not_found=_NOT_FOUND)
         known.update(zip(rest, [found] if len(rest) == 1 else found, strict=True))
     valid = set(codes())
     for n in distinct:

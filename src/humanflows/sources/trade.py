@@ -145,7 +145,7 @@ def read_cow(path: Path, *, omitted: Omissions | None = None) -> np.ndarray:
     """
     frame = read_rds(path)
     columns = ["ccode1", "ccode2", "year", "flow1"]
-    if not isinstance(frame, pd.DataFrame) or not set(columns) <= set(frame.columns):
+    if not isinstance(frame, pd.DataFrame) or frame.empty or not set(columns) <= set(frame.columns):
         raise SchemaError(path, "lacks the columns of dyadic trade", f"expected {columns}")
     omitted = Omissions() if omitted is None else omitted
     years = range(FIRST_YEAR, OVERLAP[-1] + 1)

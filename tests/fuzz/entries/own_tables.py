@@ -29,13 +29,15 @@ _SHA256 = hashlib.sha256(_CONTENT).hexdigest()
 _REGISTRY = Table(
     {"path": ["wdi/a.txt", "wdi/b.txt"], "bytes": [len(_CONTENT)] * 2, "sha256": [_SHA256] * 2,
      "url": ["https://example.org/a", "https://example.org/b"], "source": ["a", "b"], "licence": ["CC BY 4.0"] * 2,
-     "vintage": ["2024"] * 2}, csv_of(), words=("sha256",), free=("path", "url"), counts=("bytes",))
+     "vintage": ["2024"] * 2}, csv_of(), words=("sha256",), free=("path", "url"), counts=("bytes",),
+    may_be_empty=True)
 _STOCK = pd.DataFrame({"source": "undesa_ims", "revision": 2024, "year": [1995, 2000], "birthplace": "DEU",
                        "residence": "USA", "persons": [10.0, 20.0], "definition": "foreign_born", "status": "reported"})
 _CORRECTIONS = Table(dict(zip(COLUMNS, [
     ["undesa_ims"] * 2, ["stock"] * 2,
     [f"revision=2024;year={y};birthplace=DEU;residence=USA" for y in (1995, 2000)], [10, 20], [11, 21],
-    ["a printing error"] * 2, ["none"] * 2])), csv_of(), words=("table", "key"), signed=("old",), counts=("new",))
+    ["a printing error"] * 2, ["none"] * 2])), csv_of(), words=("table", "key"), signed=("old",), counts=("new",),
+    may_be_empty=True)
 _SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}
 _OUTLINES = {"type": "FeatureCollection", "features": [
     {"type": "Feature", "properties": {"iso3": c, "lon": 0.5, "lat": 0.5}, "geometry": _SQUARE} for c in codes()]}
@@ -99,7 +101,7 @@ def _aliases(places) -> pd.DataFrame:
 def _own(file: Path, **roles) -> Table:
     """A table of the project as it is."""
     frame = pd.read_csv(file, dtype=str, keep_default_na=False)
-    return Table({c: frame[c].tolist() for c in frame}, csv_of(), **roles)
+    return Table({c: frame[c].tolist() for c in frame}, csv_of(), ordered=True, may_be_empty=True, **roles)
 
 
 @cache
@@ -142,11 +144,11 @@ ENTRIES = (
           named=("territories.geojson",)),
     Entry("reporting systems", {"reporting_systems.csv": _own(
         paths.REPORTING_SYSTEMS, words=("side", "criterion", "system", "duration", "flow_type", "class", "checked"),
-        free=("reporter",), ordered=True)}, _systems),
+        free=("reporter",))}, _systems),
     Entry("reporting classes", {"reporting_classes.csv": _own(
-        paths.REPORTING_CLASSES, words=("part", "name", "side", "basis"), ordered=True)}, _classes),
-    Entry("names", {"territories.csv": _own(paths.TERRITORIES, free=("iso3", "iso2", "name"), ordered=True),
-                    "aliases.csv": _own(paths.ALIASES, free=("name", "kind", "territories"), ordered=True)}, _aliases),
+        paths.REPORTING_CLASSES, words=("part", "name", "side", "basis"))}, _classes),
+    Entry("names", {"territories.csv": _own(paths.TERRITORIES, free=("iso3", "iso2", "name")),
+                    "aliases.csv": _own(paths.ALIASES, free=("name", "kind", "territories"))}, _aliases),
     Entry("kept table", _kept(), _is_kept, "territory_year"),
     Entry("vintage", {"eu/territory_year.parquet": _kept()["eu/territory_year.parquet"]},
           lambda places: tabled(read_vintage(places["eu/territory_year.parquet"])), tuple(TABLES), ("vintages",)),

@@ -156,7 +156,7 @@ def _files() -> dict:
               if k.endswith(".nc")}
     sums = pd.read_csv(io.BytesIO(files["sums.csv"])).iloc[:6]
     table = Table({c: sums[c].tolist() for c in sums}, csv_of(), codes=("origin", "destination"), years=("year",),
-                  counts=("lower", "upper"), words=("total",))
+                  counts=("lower", "upper"), words=("total",), may_be_empty=True)
     manifest = Document(json.loads(files["manifest.json"]), free=("profile", "format", "files"))
     return {**files, **arrays, "sums.csv": table, "manifest.json": manifest}
 
