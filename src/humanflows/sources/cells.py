@@ -16,7 +16,8 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
-from ..errors import DuplicateKeyError, InputError, NegativeCountError, SchemaError, SourceFileError
+from ..errors import DuplicateKeyError, InputError, NegativeCountError, SchemaError, SourceFileError, YearRangeError
+from ..schema import FIRST_YEAR, LAST_YEAR
 
 AGAIN = "delete it and fetch it again (the registry pins its sha256)"
 LARGEST = 2**53     # beyond it a float does not tell whole numbers apart
@@ -182,6 +183,23 @@ def whole_numbers(values: pd.Series, *, file) -> pd.Series:
     out = numbers(values, file=file)
     _refuse(values, out.isna() | (out % 1 != 0) | (out.abs() >= LARGEST), "is no whole number", file)
     return out.astype("int64")
+
+
+def years(values: pd.Series, *, file) -> pd.Series:
+    """A column as int64 years that a table may hold, so that none is left out for being another one.
+
+    Raises
+    ------
+    SchemaError, YearRangeError
+        With the row.
+    """
+    out = whole_numbers(values, file=file)
+    bad = ~out.between(FIRST_YEAR, LAST_YEAR).to_numpy()
+    if bad.any():
+        at = bad.argmax()
+        raise YearRangeError(file, f"{values.iloc[at]!r} in column {values.name!r} is no year from {FIRST_YEAR} to "
+                             f"{LAST_YEAR}", AGAIN, key=f"row {values.index[at]}")
+    return out
 
 
 def _refuse(values: pd.Series, bad: pd.Series, what: str, file) -> None:

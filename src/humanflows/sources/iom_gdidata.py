@@ -33,7 +33,7 @@ import pandas as pd
 from ..errors import SchemaError, SourceFileError
 from ..schema import validate
 from ..territories import check_codes
-from .cells import counts, refuse_repeats, whole_numbers
+from .cells import counts, refuse_repeats, whole_numbers, years
 from .omissions import AGGREGATE, ANOTHER_YEAR, INCOMPLETE_YEAR, NO_NUMBER, OUTSIDE, OWN, STATELESS, Omissions
 from .rdata_io import read_frame
 
@@ -108,7 +108,7 @@ def _months(path: Path, name: str, omitted: Omissions) -> pd.DataFrame:
 def _applicants(path: Path, omitted: Omissions) -> pd.DataFrame:
     frame = read_frame(path, "eu_asyapp", ["geo", "t", "nat", "sex", "n"]).rename(columns={"n": "persons"})
     frame = frame.assign(nat=frame["nat"].astype(object).where(frame["nat"].notna(), ""),
-                         year=whole_numbers(frame["t"], file=path), persons=counts(frame["persons"], file=path))
+                         year=years(frame["t"], file=path), persons=counts(frame["persons"], file=path))
     odd = ~frame["sex"].isin(["female", "male", "unknown"])
     if odd.any():
         raise SchemaError(path, f"sex {frame.loc[odd.idxmax(), 'sex']!r}", "a total beside the sexes would be counted "
@@ -129,7 +129,7 @@ def _applicants(path: Path, omitted: Omissions) -> pd.DataFrame:
 def _dated(path: Path, name: str, breakdown: list[str]) -> pd.DataFrame:
     """Rows with ``date`` (days since 1970, the first of a month), ``year``, ``month``, ``nat`` ("" if none)."""
     frame = read_frame(path, name, ["t", "nat", *breakdown, "n"]).rename(columns={"n": "persons", "t": "date"})
-    when = pd.to_datetime(frame["date"], unit="D", errors="coerce")
+    when = pd.to_datetime(whole_numbers(frame["date"], file=path), unit="D", errors="coerce")
     bad = when.isna() | (when.dt.day != 1)
     if bad.any():
         raise SchemaError(path, f"date {frame.loc[bad.idxmax(), 'date']!r}", "expected the first day of a month, in "

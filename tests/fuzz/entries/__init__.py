@@ -38,6 +38,7 @@ class Entry:
     named : what an error may name in place of one of the files.
     hit : the files that are damaged; all by default.
     changes : files that the entry itself writes to before it reads.
+    share : of the inputs that an entry gets; less where one takes long.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Entry:
     named: tuple[str, ...] = ()
     hit: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+    share: float = 1.0
 
     @property
     def targets(self) -> dict[str, File | bytes]:
@@ -83,7 +85,7 @@ def _alone(part: pd.DataFrame, table: str) -> pd.DataFrame:
     return part.astype({c: "int64" for c, a in columns.items() if str(a.dtype) == "int64" and part[c].notna().all()})
 
 
-def source(name: str, files: Mapping[str, File | bytes]) -> Entry:
+def source(name: str, files: Mapping[str, File | bytes], share: float = 1.0) -> Entry:
     """Entry of a source of the catalogue, read as the catalogue reads it."""
     about = SOURCES[name]
 
@@ -93,7 +95,7 @@ def source(name: str, files: Mapping[str, File | bytes]) -> Entry:
         omitted.table()
         return tabled(frames)
 
-    return Entry(name, files, read, about.tables, (about.reader.partition(":")[0],), (name,))
+    return Entry(name, files, read, about.tables, (about.reader.partition(":")[0],), (name,), share=share)
 
 
 @cache

@@ -28,5 +28,5 @@ ENTRIES = (
         INPUTS + "relig.nc": _pairs("Religious similarity"), INPUTS + "col.nc": _pairs("colony_of_destination_ever"),
         "cepii_geodist/dist_cepii.rda": Table(
             {"iso_o": ["FRA", "DEU", "ROM", "ANT"], "iso_d": ["DEU", "FRA", "HUN", "FRA"], "contig": [1, 1, 1, 0]},
-            rda_of("dist_cepii"), codes=("iso_o", "iso_d"), counts=("contig",))}),
+            rda_of("dist_cepii"), codes=("iso_o", "iso_d"), counts=("contig",))}, share=0.5),
 )

@@ -53,5 +53,5 @@ ENTRIES = (
         "unhcr_more/solutions.rda": Table(_SOLUTIONS, rda_of("solutions"), **_DISPLACED,
                                           counts=("returned_refugees", "resettlement"))}),
     source("iom_gdidata", {**{f"iom_gdidata/{name}.rda": _events(name) for name in (*MONTHLY, "frontex")},
-                           "iom_gdidata/eu_asyapp.rda": _APPLICANTS}),
+                           "iom_gdidata/eu_asyapp.rda": _APPLICANTS}, share=0.5),
 )

@@ -41,7 +41,7 @@ def _medium(places) -> pd.DataFrame:
 
 
 ENTRIES = (
-    source("wpp", _PROSPECTS),
+    source("wpp", _PROSPECTS, share=0.5),
     Entry("wpp_medium", {f"wpp2024/{k}": _PROSPECTS[f"wpp2024/{k}"] for k in FILES}, _medium,
           modules=("wpp_medium",), named=("wpp2024",)),
 )

@@ -22,7 +22,8 @@ ENTRIES = (
                                           ordered=True),
         "trade/cow_trade_ddy.rds": Table(
             {"ccode1": [2, 70, 2, 2], "ccode2": [70, 2, 345, 365], "year": [1995, 2001, 1991, 1992],
-             "flow1": [5.0, 4.0, 9.0, -9.0]}, rda_of(None), years=("year", "ccode1", "ccode2"), counts=("flow1",))}),
+             "flow1": [5.0, 4.0, 9.0, -9.0]}, rda_of(None), years=("year", "ccode1", "ccode2"),
+            counts=("flow1",))}, share=0.5),
     source("visa", {"extras/passport-index-tidy-iso3.csv": Table(
         {"Passport": ["FRA", "FRA", "NAM", "FRA", "VAT"], "Destination": ["DEU", "USA", "FRA", "FRA", "FRA"],
          "Requirement": ["90", "eta", "visa required", "-1", "visa free"]}, csv_of(),
