@@ -1,24 +1,25 @@
 """One kind of error for bad input: it names the file, the row or key, and what to do about it."""
 
-QUOTED = 2000      # characters of any one part of a message: what is quoted comes from files that anybody may have made
+QUOTED = 700      # characters of any one part of a message: what is quoted comes from files that anybody may have made
 
 
-def _cut(part) -> str:
-    """A part of a message; of a long one the beginning and the end."""
+def _shown(part, quoted: int = QUOTED) -> str:
+    """A part of a message that may be printed: of a long one beginning and end, control characters escaped."""
     text = str(part)
-    if len(text) <= QUOTED:
-        return text
-    return f"{text[:QUOTED * 3 // 4]} … ({len(text):,} characters) … {text[-QUOTED // 8:]}"
+    if len(text) > quoted:
+        text = f"{text[:quoted - 100]} … ({len(text):,} characters) … {text[-40:]}"
+    text = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
+    return text if len(text) <= quoted else f"{text[:quoted - 1]}…"
 
 
 class InputError(ValueError):
     """Input that cannot be used. ``str()`` reads: file: problem [key]. Remedy: remedy; without brackets where the key
-    is None or empty. Long parts are cut."""
+    is None or empty. Long parts are cut, and control characters are written as escapes."""
 
     def __init__(self, file, problem: str, remedy: str, key=None):
-        self.file, self.problem, self.remedy = _cut(file), _cut(problem), _cut(remedy)
-        self.key = _cut(key) if isinstance(key, str) else key
-        where = "" if key is None or str(key) == "" else f" [{_cut(key)}]"
+        self.file, self.problem, self.remedy = _shown(file), _shown(problem), _shown(remedy)
+        self.key = _shown(key, 300) if isinstance(key, str) else key
+        where = "" if key is None or str(key) == "" else f" [{_shown(key, 300)}]"
         super().__init__(f"{self.file}: {self.problem}{where}. Remedy: {self.remedy}")
 
     def __reduce__(self):

@@ -77,7 +77,7 @@ def test_bad_json_is_named(write, tmp_path):
         read_abel_cohen([write(names=[*NAMES[:5], "Atlantis"])])
     negative = [row[:] for row in MATRIX]
     negative[1][5] = -1
-    with pytest.raises(NegativeCountError, match="1990, TCD-PER"):
+    with pytest.raises(NegativeCountError, match="matrix 1990, Chad to Peru"):
         read_abel_cohen([write(negative)])
     with pytest.raises(SchemaError, match="matrix 1990"):
         read_abel_cohen([write(MATRIX[:3])])

@@ -4,7 +4,14 @@ import pytest
 import rdata
 from accounting import assert_accounted, left_out
 
-from humanflows.errors import DuplicateKeyError, NegativeCountError, SchemaError, SourceFileError, UnknownTerritoryError
+from humanflows.errors import (
+    DuplicateKeyError,
+    InputError,
+    NegativeCountError,
+    SchemaError,
+    SourceFileError,
+    UnknownTerritoryError,
+)
 from humanflows.sources import omissions as why
 from humanflows.sources.iom_gdidata import BY_ROUTE, MONTHLY, NOT_TERRITORIES, read_iom_gdidata
 from humanflows.sources.omissions import Omissions
@@ -92,6 +99,19 @@ def test_a_missing_file_is_named(tmp_path):
     del paths["frontex.rda"]
     with pytest.raises(SourceFileError, match=r"frontex\.rda.*Remedy"):
         read_iom_gdidata(paths)
+
+
+@pytest.mark.parametrize("year", [3000.0, 2.0**40, 2022.5, float("inf")])
+def test_an_impossible_year_of_one_sex_does_not_halve_the_applicants(tmp_path, year):
+    rows = [FILES["eu_asyapp"][0], ("DEU", year, *FILES["eu_asyapp"][1][2:])]
+    with pytest.raises(InputError, match=r"eu_asyapp\.rda.*row 1"):
+        read_iom_gdidata(sample(tmp_path, eu_asyapp=rows))
+
+
+@pytest.mark.parametrize("when", [float("inf"), 1e300, 0.5])
+def test_an_impossible_date_is_named(tmp_path, when):
+    with pytest.raises(SchemaError, match=r"frontex\.rda.*row 0"):
+        read_iom_gdidata(sample(tmp_path, frontex=[(when, "SYR", 1000)]))
 
 
 @pytest.mark.sources

@@ -339,3 +339,8 @@ def test_real_denmark(source_file):
     assert persons.sum() + omitted.table()["persons"].sum() == 698_733 + 429_223
     assert table.query("side == 'immigration' and origin == 'UKR'")["persons"].tolist() == [54_222]
     assert "PSE" not in set(table["origin"])
+
+
+def test_a_negative_month_of_new_zealand_does_not_hide_in_the_year(tmp_path):
+    with pytest.raises(NegativeCountError, match=r"nz\.csv.*row"):
+        read_statsnz_citizenship(nz_file(tmp_path, (2001, 3, "Arrivals", "India", -1)))

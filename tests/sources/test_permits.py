@@ -29,30 +29,11 @@ NEW = [["Fiscal Year 2023", "B1/B2", "F1", "Grand Total"],
        ["India", 100.0, 130730.0, 130830.0], ["Taiwan", 4.0, 3.0, 7.0], ["Kosovo", 1.0, 6.0, 7.0]]
 
 
-def workbook(sheets: dict[str, list[list]]):
-    """What stands for a workbook with these sheets."""
-    class Book:
-        sheet_names = tuple(sheets)
-
-        @classmethod
-        def from_path(cls, path):
-            return cls()
-
-        def get_sheet_by_name(self, name):
-            self.rows = sheets[name]
-            return self
-
-        def to_python(self, skip_empty_area):
-            return self.rows
-
-    return Book
-
-
 @pytest.fixture
 def sheets(monkeypatch):
     """Read sheets as if they were the workbook."""
     def use(**named):
-        monkeypatch.setattr(us_niv, "CalamineWorkbook", workbook(named or {"FY21": OLD, "FY23": NEW}))
+        monkeypatch.setattr(us_niv, "read_sheets", lambda path: named or {"FY21": OLD, "FY23": NEW})
         return Path("niv.xlsx")
     return use
 
@@ -167,3 +148,10 @@ def test_real_permits(source_file):
     raw = pd.to_numeric(raw["TOTAL"].replace(ircc_tr.CENSORED, ircc_tr.CENSORED_AS)).sum()
     assert table["value"].sum() + omitted.table()["persons"].sum() == raw
     assert told(table)["study_permits", 2023, "IND", "CAN"][0] > 200_000
+
+
+def test_a_negative_number_of_one_program_does_not_hide_in_the_sum(tmp_path):
+    study, mobility, workers = ircc_files(tmp_path)
+    workers.write_text(workers.read_text().replace("\t100\n", "\t-1\n", 1))
+    with pytest.raises(NegativeCountError, match=r"tfwp\.csv.*row 2"):
+        read_ircc_tr(study, mobility, workers)

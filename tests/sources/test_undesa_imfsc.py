@@ -27,21 +27,10 @@ def read(monkeypatch, tmp_path):
     """Read sheets as if they were the workbook of a reporter."""
 
     def read_sheets(*sheets, omitted=None):
-        class Book:
-            sheet_names = [f"Sheet {i}" for i in range(len(sheets))] + ["Regions by Residence"]
-
-            @classmethod
-            def from_path(cls, path):
-                return cls()
-
-            def get_sheet_by_name(self, name):
-                self.rows = sheets[int(name.split()[1])]  # fails for the sheet of regions
-                return self
-
-            def to_python(self, skip_empty_area):
-                return self.rows
-
-        monkeypatch.setattr(undesa_imfsc, "CalamineWorkbook", Book)
+        named = {f"Sheet {i}": rows for i, rows in enumerate(sheets)}
+        monkeypatch.setattr(undesa_imfsc, "read_sheets", lambda path, wanted: {
+            name: named[name] if wanted(name) else None     # fails for the sheet of regions
+            for name in [*named, "Regions by Residence"]})
         return read_undesa_imfsc([tmp_path / "Sweden.xlsx"], omitted=omitted)
 
     return read_sheets

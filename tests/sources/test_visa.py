@@ -45,7 +45,7 @@ def test_bad_files_are_refused(sample, tmp_path):
         read_visa(sample("FRA,FRA,90"))
     with pytest.raises(DuplicateKeyError, match=r"origin=FRA, destination=DEU"):
         read_visa(sample("FRA,DEU,90", "FRA,DEU,30"))
-    with pytest.raises(SourceFileError, match=r"not readable"):
+    with pytest.raises(SourceFileError, match=r"missing"):
         read_visa(tmp_path / "nothing.csv")
 
 

@@ -41,7 +41,13 @@ def load_facts() -> dict[str, str]:
         facts["source_files"] = str(len(pd.read_csv(paths.REGISTRY, keep_default_na=False)))
     file = paths.RELEASE / "facts.json"
     if file.is_file():
-        for key, value in json.loads(file.read_text(encoding="utf-8")).items():
+        try:
+            said = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise ConfigError(file, f"no JSON ({type(error).__name__})", "make the release again") from error
+        if not isinstance(said, dict):
+            raise ConfigError(file, "not a mapping of facts", "make the release again")
+        for key, value in said.items():
             if not isinstance(value, str) or not key.isidentifier():
                 raise ConfigError(file, f"fact {key!r} must be an identifier with a string, found {value!r}",
                                   "format the number in the release step", key=key)

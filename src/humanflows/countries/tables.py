@@ -1,5 +1,6 @@
 """Everything that a page says, as numbers: one territory's part of a release, worked out once and only here."""
 import csv
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -178,8 +179,11 @@ def total_ends(folder: Path, listed: str | None = None) -> dict[tuple[str, str, 
                 side, code = {"into": (ARRIVALS, row["destination"]), "out of": (DEPARTURES, row["origin"])}.get(
                     row["total"], ("", ""))
                 if side:
-                    out[side, code, int(row["year"])] = float(row["lower"]), float(row["upper"])
-        except (KeyError, ValueError) as error:
+                    lower, upper = float(row["lower"]), float(row["upper"])
+                    if not 0 <= lower <= upper < math.inf or (side, code, int(row["year"])) in out:
+                        raise ValueError(f"{lower} to {upper} in {row['year']}")
+                    out[side, code, int(row["year"])] = lower, upper
+        except (KeyError, TypeError, ValueError, csv.Error) as error:
             raise ArtifactError(file, f"not a table of totals ({error})", "make the release again") from error
     return out
 

@@ -14,6 +14,7 @@ from ..dataset.evidence import BASIS, BASIS_MEANINGS, SEEN_MEANINGS
 from ..dataset.grades import GRADES, rule
 from ..dataset.names import name, other_names, region
 from ..dataset.whole import read_sums
+from ..errors import ArtifactError
 from .packing import EDGE, NO_NUMBER, Part, encode, encode_share
 
 DIGITS, END_DIGITS = 3, 2
@@ -69,16 +70,28 @@ def territory_parts(answers: Answers, outlines: dict) -> list[Part]:
 
 
 def _intervals_of_totals(answers: Answers) -> dict[str, np.ndarray]:
-    """Ends of the intervals of arrivals and departures (territory, year) from the release's table of sums, if any."""
-    table = read_sums(answers.store)
+    """Ends of the intervals of arrivals and departures (territory, year) from the release's table of sums, if any.
+
+    Raises
+    ------
+    ArtifactError
+        When the table is damaged, or an interval in it is none or stands twice.
+    """
+    file, table = answers.store.folder / "sums.csv", read_sums(answers.store)
     if table is None or not {"total", "origin", "destination", "year", "lower", "upper"} <= set(table):
         return {}
+    table = table.assign(**{c: pd.to_numeric(table[c], errors="coerce") for c in ("year", "lower", "upper")})
     out, years = {}, answers.store.years
     for side, total, place in (("in", "into", "destination"), ("out", "out of", "origin")):
         rows = table[(table["total"] == total) & table[place].isin(answers.codes) & table["year"].isin(years)]
+        bad = ~((rows["lower"] >= 0) & (rows["upper"] >= rows["lower"]) & np.isfinite(rows["upper"]))
+        bad |= rows.duplicated([place, "year"])
+        if bad.any():
+            raise ArtifactError(file, "an interval that is none, or stands twice", "make the release again",
+                                key=f"row {bad.idxmax()}")
         for end in ("lower", "upper"):
             values = np.full((len(answers.codes), len(years)), np.nan)
-            values[rows[place].map(answers.store.position), rows["year"] - years[0]] = rows[end]
+            values[rows[place].map(answers.store.position), rows["year"].astype(int) - years[0]] = rows[end]
             out[f"{side}_{end}"] = values
     return out
 

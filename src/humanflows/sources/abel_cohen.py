@@ -4,16 +4,16 @@ Two vintages: the JSON files of 2023 (1990–2015, 229 of the 231 territories) a
 They are estimates, not counts, and agree with each other only roughly. Periods run from mid-year to mid-year: ``year``
 is the first of the five.
 """
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ..errors import NegativeCountError, SchemaError, SourceFileError
+from ..errors import SchemaError, SourceFileError
 from ..schema import validate
 from ..territories import check_codes
+from .cells import load_json, numbers, read_texts, square_of_counts, whole_numbers
 from .names import resolve_names
 from .omissions import AGGREGATE, FORMER_STATE, OUTSIDE, SAME_TERRITORY, Omissions
 
@@ -66,11 +66,11 @@ def read_json(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     method = path.stem.removeprefix("flow_")
     if method not in METHODS:
         raise SourceFileError(path, f"unknown method {method!r}", f"name it flow_<one of {', '.join(METHODS)}>.json")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        names, regions, matrices = content["names"], set(content["regions"]), content["matrix"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SourceFileError(path, f"not the JSON of a reconstruction ({error!r})", "fetch it again") from error
+    content = load_json(path)
+    parts = [content.get(k) for k in ("names", "regions", "matrix")] if isinstance(content, dict) else []
+    if [type(p) for p in parts] != [list, list, dict] or not all(isinstance(r, int) for r in parts[1]):
+        raise SourceFileError(path, "not the JSON of a reconstruction", "fetch it again")
+    names, regions, matrices = parts[0], set(parts[1]), parts[2]
     countries = [i for i in range(len(names)) if i not in regions]
     code_of = resolve_names([names[i] for i in countries], file=path, exceptions=NAMES)
     kept = [i for i in countries if code_of[names[i]] is not None]
@@ -78,20 +78,17 @@ def read_json(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     former = [i for i in countries if code_of[names[i]] is None]
     parts = []
     for year, matrix in matrices.items():
-        square = np.array(matrix, dtype=float)
-        if square.shape != (len(names), len(names)):
-            raise SchemaError(path, f"matrix of shape {square.shape} for {len(names)} names", "fetch the file again",
-                              key=f"matrix {year}")
+        if not (year.isdecimal() and year.isascii() and len(year) == 4):
+            raise SchemaError(path, f"{year!r} is no year", "fetch the file again", key=f"matrix {year}")
+        square = square_of_counts(matrix, names, file=path, key=f"matrix {year}")
         _count(square, int(year), countries, former, omitted)
         square = square[np.ix_(kept, kept)]
         np.fill_diagonal(square, 0)
-        if (square < 0).any():
-            o, d = np.argwhere(square < 0)[0]
-            raise NegativeCountError(path, f"negative count {square[o, d]}", "fetch the file again",
-                                     key=f"{year}, {codes[o]}-{codes[d]}")
         o, d = np.nonzero(square)
         parts.append(pd.DataFrame({"source": SOURCE_JSON, "method": method, "year": int(year), "origin": codes[o],
                                    "destination": codes[d], "persons": square[o, d]}))
+    if not parts:
+        raise SchemaError(path, "no period", "fetch the file again")
     return validate(pd.concat(parts, ignore_index=True).astype({"year": "int64"}), "reconstruction", file=path)
 
 
@@ -110,21 +107,19 @@ def _count(square: np.ndarray, year: int, countries: list[int], former: list[int
 def read_csv(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     """Version 6: rows ``year0, orig, dest, flow``."""
     omitted = Omissions() if omitted is None else omitted
-    try:
-        frame = pd.read_csv(path, keep_default_na=False, dtype={"orig": str, "dest": str})
-    except (OSError, ValueError) as error:
-        raise SourceFileError(path, f"not readable as CSV ({error})", "fetch it again") from error
+    frame = read_texts(path)
     columns = ["year0", "orig", "dest", "flow"]
     if list(frame.columns) != columns:
         raise SchemaError(path, f"columns {list(frame.columns)}", f"expected {columns}")
     known = check_codes(frame["orig"], file=path, outside=OUTSIDE_CSV) & check_codes(frame["dest"], file=path,
                                                                                     outside=OUTSIDE_CSV)
+    frame = frame.assign(year0=whole_numbers(frame["year0"], file=path), flow=numbers(frame["flow"], file=path))
     apart, moved = frame["orig"] != frame["dest"], frame["flow"] != 0
     for kept, reason in ((known, OUTSIDE), (apart, SAME_TERRITORY), (moved, ZERO)):
         frame = omitted.keep(frame, kept[frame.index], reason, persons="flow", year="year0")
     return validate(pd.DataFrame({
-        "source": SOURCE_CSV, "method": METHOD_CSV, "year": frame["year0"].astype("int64"), "origin": frame["orig"],
-        "destination": frame["dest"], "persons": frame["flow"].astype(float)}), "reconstruction", file=path)
+        "source": SOURCE_CSV, "method": METHOD_CSV, "year": frame["year0"], "origin": frame["orig"],
+        "destination": frame["dest"], "persons": frame["flow"]}), "reconstruction", file=path)
 
 
 def coverage(table: pd.DataFrame) -> pd.DataFrame:

@@ -17,12 +17,12 @@ import pandas as pd
 
 from .. import paths
 from ..artifacts import atomic, digest, manifest_path, read_manifest, sha256, write_manifest
-from ..errors import ArtifactError, InputError, SchemaError
+from ..errors import ArtifactError, InputError, SchemaError, SourceFileError
 from ..schema import TABLES, validate
 from .corrections import apply_corrections, read_corrections
 from .entries import ENTRIES
 from .fetch import fetch_all
-from .omissions import COUNTED_AGAIN, Omissions
+from .omissions import COLUMNS, COUNTED_AGAIN, Omissions
 from .registry import about as registered
 from .source import Files, Source
 
@@ -130,9 +130,16 @@ def omissions(names: Iterable[str] | None = None, *, folder: Path | None = None)
 
 def _omitted(targets: dict[str, Path]) -> pd.DataFrame:
     made = read_manifest(_manifest_of(targets))
-    if not made:
+    if not (isinstance(made, dict) and _are_omissions(made.get("omitted"))):
         raise ArtifactError(_manifest_of(targets), "these tables have not been read", "run humanflows harmonise first")
-    return pd.DataFrame(made["omitted"], columns=["reason", "year", "rows", "persons"])
+    return pd.DataFrame(made["omitted"], columns=COLUMNS)
+
+
+def _are_omissions(rows) -> bool:
+    """True for what `_omitted` makes a table of."""
+    return isinstance(rows, list) and all(
+        isinstance(row, dict) and set(row) == set(COLUMNS) and isinstance(row["reason"], str)
+        and all(isinstance(row[c], (int, float)) and row[c] == row[c] for c in COLUMNS[1:]) for row in rows)
 
 
 def _run(jobs: list[tuple], workers: int) -> list[float]:
@@ -219,10 +226,12 @@ def _is_fresh(targets: dict[str, Path], inputs: dict) -> bool:
     """True when the kept tables were made from these inputs and their bytes are those that were written."""
     try:
         made = read_manifest(_manifest_of(targets))
-    except ValueError:  # a manifest cut short is as good as none
+    except (ValueError, RecursionError):  # a manifest cut short is as good as none
         return False
-    return (bool(made) and made.get("inputs_digest") == digest(inputs) and "omitted" in made
-            and all(f.is_file() and made.get("tables", {}).get(t) == sha256(f) for t, f in targets.items()))
+    if not (isinstance(made, dict) and isinstance(made.get("tables"), dict) and _are_omissions(made.get("omitted"))):
+        return False
+    return (made.get("inputs_digest") == digest(inputs)
+            and all(f.is_file() and made["tables"].get(t) == sha256(f) for t, f in targets.items()))
 
 
 def _read_and_keep(source: Source, targets: dict[str, Path], inputs: dict, corrections, fetch_options: dict) -> None:
@@ -259,6 +268,8 @@ def read_source(source: Source, files: Files, omitted: Omissions | None = None) 
     ------
     SchemaError
         When the reader gives other tables, or names another source, than the catalogue does.
+    SourceFileError
+        When nothing is read.
     """
     module, function = source.reader.split(":")
     reader = getattr(importlib.import_module(f"{__package__}.{module}"), function)
@@ -267,6 +278,8 @@ def read_source(source: Source, files: Files, omitted: Omissions | None = None) 
     if set(frames) != set(source.tables):
         raise SchemaError(source.name, f"reader gives the tables {sorted(frames)} instead of {sorted(source.tables)}",
                           "name the tables in the catalogue as the reader gives them")
+    if all(frame.empty for frame in frames.values()):
+        raise SourceFileError(source.name, "its files hold no row that is read", "fetch them again")
     for frame in frames.values():
         named = sorted(n for n in frame["source"].unique() if not _is_of(n, source.name))
         if named:

@@ -56,8 +56,9 @@ def read_cso_ireland(path: Path, *, omitted: Omissions | None = None) -> dict[st
         "sex": one_of(raw, "Sex", SEXES, file=path), "reporter": REPORTER, "criterion": "residence",
         "side": one_of(raw, "Origin or Destination", [*SIDES, NET], file=path).map(SIDES),
         "year": years(raw, "Year", file=path) - YEARS_BACK,
-        # to whole persons: 21.8 thousand are 21,800, not 21,800.000000000004
-        "persons": (numbers(raw, "VALUE", file=path, missing=("", "..")) * PERSONS).round()})
+        "persons": numbers(raw, "VALUE", file=path, missing=("", "..")) * PERSONS})
+    # To whole persons: 21.8 thousand are 21,800, not 21,800.000000000004; but what is below zero stays so, to be told.
+    frame["persons"] = frame["persons"].where(frame["persons"] < 0, frame["persons"].round())
     if not (frame["sex"] == SEXES[0]).any():
         raise SchemaError(path, f"no row of {SEXES[0]!r}", f"expected one of {', '.join(SEXES)} in column 'Sex'")
     # A balance of persons is no number of persons: its rows are counted without.

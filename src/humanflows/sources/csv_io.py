@@ -5,15 +5,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..errors import SchemaError, SourceFileError, YearRangeError
+from ..errors import SchemaError, YearRangeError
 from ..schema import FIRST_YEAR, LAST_YEAR
+from . import cells
 
 ROW = "row"   # column of the line in the file, 1-based
 
 
-def read_texts(path: Path, columns: Sequence[str], *, encoding: str = "utf-8", separator: str = ",",
+def read_texts(path: Path, columns: Sequence[str], *, encoding: str = "utf-8-sig", separator: str = ",",
                header: bool = True) -> pd.DataFrame:
-    """Columns of a file as stripped text, with the line of each row in ``row``.
+    """Columns of a file as stripped text, with the line of each row in ``row``; see `cells.read_texts`.
 
     Parameters
     ----------
@@ -24,24 +25,16 @@ def read_texts(path: Path, columns: Sequence[str], *, encoding: str = "utf-8", s
     Raises
     ------
     SourceFileError
-        For a file that is missing or no table.
+        For a file that is missing, no table or without rows.
     SchemaError
-        For a column that is absent.
+        For a column that is absent or stands twice, or a row that is too short.
     """
-    try:
-        frame = pd.read_csv(path, sep=separator, encoding=encoding, dtype=str, keep_default_na=False,
-                            header=0 if header else None, index_col=False, on_bad_lines="error")
-    except (OSError, ValueError) as error:
-        raise SourceFileError(path, f"not readable as a table of text ({error})", "fetch it again") from error
-    if not header:
-        if frame.shape[1] != len(columns):
-            raise SchemaError(path, f"{frame.shape[1]} columns instead of {len(columns)}", f"expected {list(columns)}",
-                              key="row 1")
-        frame.columns = list(columns)
-    absent = [c for c in columns if c not in frame.columns]
+    frame = cells.read_texts(path, sep=separator, encoding=encoding, header=None if header else columns)
+    absent = [c for c in columns if list(frame.columns).count(c) != 1]
     if absent:
-        raise SchemaError(path, f"lacks the columns {absent}", f"expected {list(columns)}", key="row 1")
-    frame = frame[list(columns)].apply(lambda texts: texts.fillna("").astype(str).str.strip())
+        raise SchemaError(path, f"lacks the columns {absent}, or has them twice", f"expected {list(columns)}",
+                          key="row 1")
+    frame = frame[list(columns)].apply(lambda texts: texts.str.strip())
     return frame.assign(**{ROW: np.arange(len(frame)) + (2 if header else 1)})
 
 
@@ -53,14 +46,7 @@ def numbers(frame: pd.DataFrame, column: str, *, file, missing: Iterable[str] = 
     SchemaError
         For a text that is no finite number, with its line.
     """
-    texts = frame[column]
-    unreported = texts.isin(list(missing))
-    values = pd.to_numeric(texts.mask(unreported), errors="coerce").astype(float)
-    wrong = ~unreported & ~np.isfinite(values)
-    if wrong.any():
-        raise SchemaError(file, f"{column} {texts[wrong.idxmax()]!r} is no number", "mend the row or fetch the file "
-                          "again", key=f"row {frame.at[wrong.idxmax(), ROW]}")
-    return values
+    return cells.numbers(frame[column].set_axis(frame[ROW]), file=file, missing=tuple(missing)).set_axis(frame.index)
 
 
 def years(frame: pd.DataFrame, column: str, *, file) -> pd.Series:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..errors import SchemaError
 from ..schema import validate
+from .cells import numbers, whole_numbers
 from .omissions import NO_NUMBER, Omissions
 from .rdata_io import read_frame
 
@@ -46,11 +47,13 @@ def tidy(frame: pd.DataFrame, *, file, omitted: Omissions | None = None) -> pd.D
     if other.any():
         raise SchemaError(file, f"sex {frame.loc[other.idxmax(), 'SEX']!r} beside the total would be counted twice",
                           "keep the rows SEX == 'Total'", key=f"row {other.idxmax()}")
+    frame = frame.assign(Year=whole_numbers(frame["Year"], file=file),
+                         **{c: numbers(frame[c], file=file) for c in SIDES})
     parts = []
     for column, (side, reporter) in SIDES.items():
         part = omitted.keep(frame, frame[column].notna(), NO_NUMBER, persons=column, year="Year")
         parts.append(pd.DataFrame({
             "source": SOURCE, "reporter": part[reporter].astype(str), "side": side, "criterion": "residence",
-            "flow_type": "movement", "year": part["Year"].astype("int64"), "origin": part["Sending_iso3"].astype(str),
-            "destination": part["Receiving_iso3"].astype(str), "persons": part[column].astype(float)}))
+            "flow_type": "movement", "year": part["Year"], "origin": part["Sending_iso3"].astype(str),
+            "destination": part["Receiving_iso3"].astype(str), "persons": part[column]}))
     return validate(pd.concat(parts, ignore_index=True), "flow", file=file)

@@ -3,18 +3,16 @@
 A label is a territory only if it stands in the project's list of names or in `NAMES`: no pattern is tried, since
 "Southern Africa" would be found to be South Africa and "Micronesia", which is a region here, one of its states.
 """
-import gzip
-import zlib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from ..errors import DuplicateKeyError, NegativeCountError, SchemaError, SourceFileError, UnknownTerritoryError
+from ..errors import DuplicateKeyError, SchemaError, UnknownTerritoryError
 from ..territories import from_iso2, territories
+from .cells import counts, read_texts
 from .omissions import AGGREGATE, FORMER_STATE, NO_NUMBER, OUTSIDE, REPEATED, UNREPORTED_YEAR, Omissions
 
 NON_CITIZENS = "recognised non-citizens of Latvia and Estonia"
@@ -72,24 +70,10 @@ def read_rows(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
     Raises
     ------
     SourceFileError, SchemaError
-        For a file that is no such table, lacks a column, or has a row with too few cells.
+        For a file that is no such table, has no row or lacks a column, or a row with too few cells.
     """
-    path = Path(path)
-    remedy = "delete it and fetch it again (the registry pins its sha256)"
-    if not path.is_file():
-        raise SourceFileError(path, "source file is missing", "fetch it with `humanflows fetch`")
-    try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8", newline="") as handle:
-            frame = pd.read_csv(handle, dtype=str, keep_default_na=False)
-    except (OSError, EOFError, zlib.error, ValueError) as error:   # ValueError: not UTF-8, not a table
-        raise SourceFileError(path, f"not readable as comma-separated text ({error})", remedy) from error
-    absent = [c for c in columns if c not in frame.columns]
-    if absent:
-        raise SourceFileError(path, f"lacks the columns {absent}", remedy, key=absent[0])
-    frame = frame[list(columns)].rename(columns=dict(columns))
+    frame = read_texts(path, columns)[list(columns)].rename(columns=dict(columns))
     frame.index = frame.index + 2
-    if frame.isna().any(axis=None):
-        raise SchemaError(path, "a row has too few cells", remedy, key=f"row {frame.isna().any(axis=1).idxmax()}")
     return frame
 
 
@@ -101,21 +85,12 @@ def read_numbers(frame: pd.DataFrame, omitted: Omissions, *, file, persons: str 
     SchemaError, NegativeCountError
         Naming the row.
     """
-    bad = ~frame["year"].str.fullmatch(r"\d{4}")
+    bad = ~frame["year"].str.fullmatch("[0-9]{4}")
     if bad.any():
         raise SchemaError(file, f"year {frame.loc[bad.idxmax(), 'year']!r}", "expected four digits",
                           key=f"row {bad.idxmax()}")
-    text = frame[persons].str.strip()
-    number = pd.to_numeric(text.where(text != ""), errors="coerce").astype(float)
-    wrong = (number.isna() & (text != "")) | np.isinf(number)
-    if wrong.any():
-        raise SchemaError(file, f"cell {text[wrong.idxmax()]!r} is no number", "expected a number, or nothing",
-                          key=f"row {wrong.idxmax()}")
-    if (number < 0).any():
-        row = (number < 0).idxmax()
-        raise NegativeCountError(file, f"negative count {text[row]}", "mend the cell, or list it in "
-                                 "data/corrections.csv", key=f"row {row}")
-    frame = frame.assign(year=frame["year"].astype("int64"), **{persons: number})
+    frame = frame.assign(year=frame["year"].astype("int64"),
+                         **{persons: counts(frame[persons].str.strip(), file=file)})
     return omitted.keep(frame, frame[persons].notna(), NO_NUMBER)
 
 

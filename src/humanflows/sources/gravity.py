@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..errors import SourceFileError
+from ..errors import SchemaError, SourceFileError
 from ..schema import validate
 from ..territories import check_codes, codes
+from .cells import AGAIN, numbers, refuse_repeats
 from .netcdf_io import read_pairs
 from .omissions import OUTSIDE as OUTSIDE_TERRITORIES
 from .omissions import SAME_TERRITORY, Omissions
@@ -41,7 +42,7 @@ def read_gravity(paths: Mapping[str, Path], *, omitted: Omissions | None = None)
 
     Raises
     ------
-    SourceFileError, UnknownTerritoryError, NegativeCountError
+    SourceFileError, SchemaError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
     """
     absent = [name for name in (*FILES, "dist_cepii.rda") if name not in paths]
     if absent:
@@ -58,9 +59,15 @@ def _contiguity(path: Path, omitted: Omissions) -> pd.DataFrame:
     raw = raw.assign(origin=raw["iso_o"].replace(RENAMED), destination=raw["iso_d"].replace(RENAMED))
     inside = check_codes(raw["origin"], file=path, outside=OUTSIDE) & check_codes(raw["destination"], file=path,
                                                                                   outside=OUTSIDE)
+    touching = numbers(raw["contig"], file=path)
+    odd = inside & ~touching.isin([0, 1])
+    if odd.any():
+        raise SchemaError(path, f"contig is {touching[odd.idxmax()]}, expected 0 or 1", AGAIN,
+                          key=f"row {odd.idxmax()}")
     raw = omitted.keep(raw, inside, OUTSIDE_TERRITORIES, persons=None, year=None)
+    refuse_repeats(raw, ["origin", "destination"], file=path)
     raw = omitted.keep(raw, raw["origin"] != raw["destination"], SAME_TERRITORY, persons=None, year=None)
-    raw = raw[raw["contig"] == 1]   # the table holds every pair: that the others share no border is kept, as a zero
+    raw = raw[touching[raw.index] == 1]     # the others share no border, which is kept, as a zero: every pair is there
     position = {code: i for i, code in enumerate(codes())}
     touches = np.zeros((len(position), len(position)))
     touches[raw["origin"].map(position), raw["destination"].map(position)] = 1

@@ -30,9 +30,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..errors import DuplicateKeyError, NegativeCountError, SchemaError, SourceFileError
+from ..errors import SchemaError, SourceFileError
 from ..schema import validate
 from ..territories import check_codes
+from .cells import counts, refuse_repeats, whole_numbers, years
 from .omissions import AGGREGATE, ANOTHER_YEAR, INCOMPLETE_YEAR, NO_NUMBER, OUTSIDE, OWN, STATELESS, Omissions
 from .rdata_io import read_frame
 
@@ -89,7 +90,7 @@ def _months(path: Path, name: str, omitted: Omissions) -> pd.DataFrame:
     variable, counting, breakdown = MONTHLY[name]
     frame = _dated(path, name, breakdown)
     if name not in TWICE:
-        _no_repetition(frame, ["date", "nat", *breakdown], path)
+        refuse_repeats(frame, ["date", "nat", *breakdown], file=path)
     frame = omitted.keep(frame, frame["persons"].notna(), NO_NUMBER)
     frame = _territories(frame.replace({"nat": MISCODED.get(name, {})}), path, omitted)
     frame = omitted.keep(frame, frame["nat"] != counting, OWN)
@@ -106,13 +107,13 @@ def _months(path: Path, name: str, omitted: Omissions) -> pd.DataFrame:
 
 def _applicants(path: Path, omitted: Omissions) -> pd.DataFrame:
     frame = read_frame(path, "eu_asyapp", ["geo", "t", "nat", "sex", "n"]).rename(columns={"n": "persons"})
-    frame = _numbers(frame.assign(nat=frame["nat"].astype(object).where(frame["nat"].notna(), ""),
-                                  year=frame["t"].astype("int64")), path)
+    frame = frame.assign(nat=frame["nat"].astype(object).where(frame["nat"].notna(), ""),
+                         year=years(frame["t"], file=path), persons=counts(frame["persons"], file=path))
     odd = ~frame["sex"].isin(["female", "male", "unknown"])
     if odd.any():
         raise SchemaError(path, f"sex {frame.loc[odd.idxmax(), 'sex']!r}", "a total beside the sexes would be counted "
                           "twice: keep female, male and unknown", key=f"row {odd.idxmax()}")
-    _no_repetition(frame, ["geo", "year", "nat", "sex"], path)
+    refuse_repeats(frame, ["geo", "year", "nat", "sex"], file=path)
     frame = omitted.keep(frame, frame["persons"].notna(), NO_NUMBER)
     frame = omitted.keep(frame, check_codes(frame["geo"], file=path, outside={"EU27"}), AGGREGATE)
     frame = _territories(frame, path, omitted)
@@ -128,30 +129,14 @@ def _applicants(path: Path, omitted: Omissions) -> pd.DataFrame:
 def _dated(path: Path, name: str, breakdown: list[str]) -> pd.DataFrame:
     """Rows with ``date`` (days since 1970, the first of a month), ``year``, ``month``, ``nat`` ("" if none)."""
     frame = read_frame(path, name, ["t", "nat", *breakdown, "n"]).rename(columns={"n": "persons", "t": "date"})
-    when = pd.to_datetime(frame["date"], unit="D", errors="coerce")
+    when = pd.to_datetime(whole_numbers(frame["date"], file=path), unit="D", errors="coerce")
     bad = when.isna() | (when.dt.day != 1)
     if bad.any():
         raise SchemaError(path, f"date {frame.loc[bad.idxmax(), 'date']!r}", "expected the first day of a month, in "
                           "days since 1970", key=f"row {bad.idxmax()}")
     nat = frame["nat"].astype(object)
-    return _numbers(frame.assign(nat=nat.where(nat.notna(), ""), year=when.dt.year.astype("int64"),
-                                 month=when.dt.month.astype("int64")), path)
-
-
-def _numbers(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    frame = frame.assign(persons=frame["persons"].astype("float64"))
-    if (frame["persons"] < 0).any():
-        row = (frame["persons"] < 0).idxmax()
-        raise NegativeCountError(path, "negative count", "fetch the file again", key=f"row {row}")
-    return frame
-
-
-def _no_repetition(frame: pd.DataFrame, key: list[str], path: Path) -> None:
-    again = frame.duplicated(key)
-    if again.any():
-        row = again.idxmax()
-        raise DuplicateKeyError(path, "two rows of one number", "fetch the file again",
-                                key=f"row {row}: {frame.loc[row, key].to_list()}")
+    return frame.assign(nat=nat.where(nat.notna(), ""), year=when.dt.year.astype("int64"),
+                        month=when.dt.month.astype("int64"), persons=counts(frame["persons"], file=path))
 
 
 def _territories(frame: pd.DataFrame, path: Path, omitted: Omissions) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import pandas as pd
 from ..errors import DuplicateKeyError
 from .csv_io import numbers, one_of, read_texts, years
 from .omissions import FORMER_STATE, INCOMPLETE_YEAR, OTHERS, OUTSIDE, STATELESS, UNKNOWN, Omissions
-from .partners import Labels, indicators
+from .partners import Labels, check_rows, indicators
 
 SOURCE = "ircc_tr"
 DESTINATION = "CAN"
@@ -80,6 +80,7 @@ def _years(path: Path, omitted: Omissions) -> pd.DataFrame:
         row = frame.loc[twice.idxmax()]
         raise DuplicateKeyError(path, f"a second number for {row['label']!r}, {row['month']} {row['year']}",
                                 "keep one of the rows", key=f"row {row['row']}")
+    check_rows(frame, "value", ["label", "year", "month"], path)   # a negative number would hide in a sum
     whole = frame.groupby("year")["month"].transform("nunique") == len(MONTHS)
     frame = omitted.keep(frame, whole, INCOMPLETE_YEAR, persons="value")
     return _sum(frame.assign(censored=frame["value"].where(frame["censored"], 0.0)))

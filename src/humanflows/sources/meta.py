@@ -4,17 +4,18 @@
 people who lived in one country before and in another after. The same country on both sides is that country's net
 migration, not a flow.
 """
-import json
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from ..errors import SourceFileError, UnknownTerritoryError
+from ..errors import SchemaError, SourceFileError, UnknownTerritoryError
 from ..schema import validate
 from ..territories import from_iso2
 from . import omissions
+from .cells import load_json
 from .omissions import Omissions
 
 SOURCE = "meta"
@@ -38,7 +39,7 @@ def read_meta(paths: Iterable[Path], *, omitted: Omissions | None = None) -> pd.
 
     Raises
     ------
-    SourceFileError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
+    SourceFileError, SchemaError, UnknownTerritoryError, NegativeCountError, DuplicateKeyError
         Naming the file and the corridor.
     """
     omitted = Omissions() if omitted is None else omitted
@@ -52,10 +53,9 @@ def _read_year(path: Path, omitted: Omissions) -> pd.DataFrame:
     match = _NAME.search(path.name)
     if not match or int(match[2]) != int(match[1]) + 1:
         raise SourceFileError(path, "name does not tell the year", "name it flows_Y_Y+1.json, as published")
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SourceFileError(path, f"not readable as JSON ({error})", "fetch it again") from error
+    table = load_json(path)
+    if not isinstance(table, dict) or not table or not all(isinstance(origins, dict) for origins in table.values()):
+        raise SchemaError(path, "no mapping of destinations to origins", "fetch it again")
     codes = from_iso2()
     rows = []
     for destination, origins in table.items():
@@ -64,6 +64,9 @@ def _read_year(path: Path, omitted: Omissions) -> pd.DataFrame:
                 if code not in codes and code not in OUTSIDE:
                     raise UnknownTerritoryError(path, f"unknown alpha-2 code {code!r}", "mend it, or declare it in "
                                                 "meta.OUTSIDE", key=f"corridor {origin}-{destination}")
+            if isinstance(persons, bool) or not isinstance(persons, (int, float)) or not abs(persons) < math.inf:
+                raise SchemaError(path, f"{persons!r} is no number of persons", "fetch it again",
+                                  key=f"corridor {origin}-{destination}")
             rows.append((origin, destination, float(persons)))
     frame = pd.DataFrame(rows, columns=["origin", "destination", "persons"]).astype({"persons": float})
     frame = frame.assign(source=SOURCE, reporter=REPORTER, side="both", criterion="residence", flow_type="transition",

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ..errors import SchemaError
 from ..territories import check_codes
+from .cells import numbers, whole_numbers
 from .omissions import ANOTHER_QUANTITY, FORMER_STATE, OWN, REPEATED, Omissions
 from .partners import Labels, reported_flows
 from .rdata_io import read_frame
@@ -66,8 +67,8 @@ def tidy(frame: pd.DataFrame, *, file, omitted: Omissions | None = None) -> dict
                           "keep the rows GEN == 'TOT'", key=f"row {sexes.idxmax()}")
     frame = pd.DataFrame({
         "row": frame.index, "reporter": frame["COU"].astype(str), "label": frame["CO2"].astype(str),
-        "side": frame["VAR"].map(SIDES), "year": frame["YEA"].astype("int64"),
-        "persons": frame["Value"].astype("Float64").astype(float)})
+        "side": frame["VAR"].map(SIDES), "year": whole_numbers(frame["YEA"], file=file),
+        "persons": numbers(frame["Value"], file=file)})
     check_codes(frame["reporter"], file=file)
     frame["criterion"] = frame["reporter"].isin(BY_BIRTHPLACE).map({True: "birthplace", False: "citizenship"})
     corrected = pd.Series(list(zip(frame["reporter"], frame["side"])), index=frame.index).isin(NET_OF_CORRECTIONS)

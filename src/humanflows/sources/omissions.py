@@ -85,6 +85,7 @@ class Omissions:
         if not self.parts:
             return pd.DataFrame({c: pd.Series(dtype=t) for c, t in zip(COLUMNS, (str, int, int, float))})
         every = pd.concat(self.parts, ignore_index=True)
-        every["year"] = pd.to_numeric(every["year"], errors="coerce").fillna(NO_YEAR).astype("int64")
+        year = pd.to_numeric(every["year"], errors="coerce")
+        every["year"] = year.where(year.abs() < 10_000, NO_YEAR).astype("int64")    # what is no year is left out, too
         summed = every.fillna({"persons": 0.0}).groupby(["reason", "year"], as_index=False)[["rows", "persons"]].sum()
         return summed[COLUMNS].sort_values(["reason", "year"], ignore_index=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ..errors import DuplicateKeyError, NegativeCountError, SchemaError, UnknownTerritoryError
+from ..errors import DuplicateKeyError, NegativeCountError, SchemaError
 from ..schema import empty, validate
 from ..territories import check_codes
 from .names import precedes_partner, resolve_names
@@ -51,11 +51,8 @@ class Labels:
         if self.coded:
             check_codes(frame["label"].set_axis(frame["row"]), file=file, outside=frozenset(told))
             return frame["label"].where(~frame["label"].isin(told))
-        try:
-            return frame["label"].map(resolve_names(frame["label"], file=file, exceptions={**self.names, **told}))
-        except UnknownTerritoryError as error:
-            at = next(r for r in frame.drop_duplicates("label").itertuples() if repr(r.label) in error.problem)
-            raise UnknownTerritoryError(file, error.problem, error.remedy, key=_at(at._asdict())) from None
+        return frame["label"].map(resolve_names(frame["label"], file=file, exceptions={**self.names, **told},
+                                                where=lambda position: _at(frame.iloc[position])))
 
 
 def reported_flows(frame: pd.DataFrame, labels: Labels, *, source: str, file, omitted: Omissions) -> dict:

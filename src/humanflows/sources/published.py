@@ -6,16 +6,18 @@ asserts it. Scores and figures may.
 Each matrix has 242 rows: 231 territories, each region's sum standing before its members. Countries' entries are what
 they say; region rows are left out here.
 """
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from ..errors import SchemaError, SourceFileError
+from ..errors import SchemaError, SourceFileError, YearRangeError
+from ..schema import FIRST_YEAR, LAST_YEAR
 from ..territories import codes
+from .cells import AGAIN, load_json, numbers, refuse_repeats, square_of_counts, whole_numbers
 from .names import resolve_names
+from .netcdf_io import read_netcdf3
 
 CITATION = "Gaskin & Abel (2026)"
 REGION_ROWS = (0, 52, 60, 97, 113, 132, 142, 151, 163, 187, 236)
@@ -79,16 +81,18 @@ def read_published_net_migration(path: Path) -> xr.Dataset:
     SourceFileError, SchemaError
         Naming the file.
     """
-    try:
-        with xr.open_dataset(path, engine="scipy") as opened:
-            data = opened.load()
-    except (OSError, ValueError, TypeError) as error:
-        raise SourceFileError(path, f"not readable as NetCDF 3 ({error})", "fetch it again") from error
+    data = read_netcdf3(path)
     if set(data.dims) != {"Year", "Country ISO"} or not {"mean", "std"} <= set(data):
         raise SchemaError(path, f"dimensions {sorted(map(str, data.dims))}, variables {sorted(map(str, data))}",
                           "expected mean and std over Year and 'Country ISO'")
     data = data[["mean", "std"]].rename({"Year": "year", "Country ISO": "residence"}).transpose("year", "residence")
-    data = data.assign_coords(year=data["year"].astype("int64"), residence=data["residence"].astype(str))
+    years = whole_numbers(data["year"].to_series(), file=path).tolist()
+    if not all(FIRST_YEAR <= y <= LAST_YEAR for y in years) or len(set(years)) < len(years):
+        raise YearRangeError(path, "years that are not there, or twice", AGAIN, key=str(years[:5]))
+    data = data.assign_coords(year=years, residence=data["residence"].astype(str))
+    for v in ("mean", "std"):
+        numbers(data[v].to_series().reset_index(drop=True), file=path)
+    refuse_repeats(data["residence"].to_series().reset_index(drop=True).to_frame(), ["residence"], file=path)
     unknown = sorted(set(data["residence"].values.tolist()) - set(codes()))
     if unknown:
         raise SchemaError(path, f"unknown territory codes {unknown[:5]}", "fetch the file again", key=unknown[0])
@@ -106,11 +110,13 @@ def read_names(index: Path) -> list[str | None]:
     SourceFileError, SchemaError, UnknownTerritoryError
         Naming the file.
     """
-    content = _json(index)
-    if not isinstance(content, dict) or tuple(content.get("regions", ())) != REGION_ROWS:
+    content = load_json(index)
+    if not isinstance(content, dict) or content.get("regions") != list(REGION_ROWS):
         raise SchemaError(index, "regions do not stand at the rows they are published at",
                           f"expected regions at {REGION_ROWS}")
-    names = content["names"]
+    names = content.get("names")
+    if not isinstance(names, list):
+        raise SchemaError(index, "no list of names", "fetch the file again", key="names")
     countries = [n for i, n in enumerate(names) if i not in REGION_ROWS]
     known = resolve_names(countries, file=index, exceptions=NAMES)
     rows = [None if i in REGION_ROWS else known[n] for i, n in enumerate(names)]
@@ -131,11 +137,9 @@ def _matrices(paths, index) -> tuple[np.ndarray, list[int]]:
     at = np.searchsorted(codes(), [rows[i] for i in kept])
     size, layers, years = len(codes()), [], []
     for file in files:
-        content = _json(file)
-        matrix = np.array(content.get("matrix", ()) if isinstance(content, dict) else (), dtype=float)
-        if matrix.shape != (len(rows), len(rows)):
-            raise SchemaError(file, f"matrix of shape {matrix.shape} for {len(rows)} names", "fetch the file again")
-        matrix = matrix[np.ix_(kept, kept)]
+        content = load_json(file)
+        matrix = square_of_counts(content.get("matrix") if isinstance(content, dict) else None, rows, file=file,
+                                  key="matrix")[np.ix_(kept, kept)]
         if not matrix.any():
             continue  # a year announced but not yet published (2024)
         layer = np.full((size, size), np.nan)
@@ -144,10 +148,3 @@ def _matrices(paths, index) -> tuple[np.ndarray, list[int]]:
         layers.append(layer)
         years.append(int(file.stem))
     return np.stack(layers) if layers else np.empty((0, size, size)), years
-
-
-def _json(path: Path):
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SourceFileError(path, f"not readable as JSON ({error})", "fetch it again") from error

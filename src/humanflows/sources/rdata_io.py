@@ -6,10 +6,9 @@ each distinct text once, which reads the largest file here about ten times faste
 """
 import bz2
 import gzip
+import io
 import lzma
-import struct
 import warnings
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,9 @@ from rdata.parser import DEFAULT_ALTREP_MAP, RObject, RObjectType
 from rdata.parser._xdr import ParserXDR
 
 from ..errors import SourceFileError
+from .cells import AGAIN, opening, read_all
 
-_MAGIC = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ": lzma.decompress}
-_DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError, AssertionError, NotImplementedError, LookupError,
-           TypeError, AttributeError, struct.error, MemoryError, RecursionError)
-
-
+_MAGIC = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 _CHAR = RObjectType.CHAR.value
 
 
@@ -124,24 +120,26 @@ def read_frame(path: Path, name: str, columns: list[str], *, encoding: str | Non
         When the file is damaged or lacks the object or a column.
     """
     objects = read_rda(path, encoding=encoding)
-    remedy = "fetch the file pinned in data/registry.csv again"
     if name not in objects:
-        raise SourceFileError(path, f"holds no object {name!r} but {sorted(objects)}", remedy, key=name)
-    absent = [c for c in columns if c not in objects[name].columns]
+        raise SourceFileError(path, f"holds no object {name!r} but {sorted(map(str, objects))}", AGAIN, key=name)
+    if not isinstance(objects[name], pd.DataFrame):
+        raise SourceFileError(path, f"object {name!r} is no data frame", AGAIN, key=name)
+    absent = [c for c in columns if list(objects[name].columns).count(c) != 1]
     if absent:
-        raise SourceFileError(path, f"object {name!r} lacks the columns {absent}", remedy, key=absent[0])
+        raise SourceFileError(path, f"object {name!r} lacks the columns {absent}, or has them twice", AGAIN,
+                              key=absent[0])
+    if objects[name].empty:
+        raise SourceFileError(path, f"object {name!r} holds no row", AGAIN, key=name)
     return objects[name][columns].reset_index(drop=True)
 
 
 def _read(path: Path, encoding: str | None):
-    remedy = "delete it and fetch it again (the registry pins its sha256)"
-    if not Path(path).is_file():
-        raise SourceFileError(path, "source file is missing", "fetch it with `humanflows fetch`")
-    try:
+    with opening(path, "R data"):
         data = Path(path).read_bytes()
-        for magic, decompress in _MAGIC.items():
-            if data.startswith(magic):
-                data = decompress(data)
+        unpack = next((u for magic, u in _MAGIC.items() if data.startswith(magic)), None)
+        if unpack is not None:
+            with unpack(io.BytesIO(data)) as packed:
+                data = read_all(packed)
         if data[:5] in (b"RDX2\n", b"RDX3\n"):
             data = data[5:]
         if not data.startswith(b"X\n"):
@@ -155,6 +153,3 @@ def _read(path: Path, encoding: str | None):
             parsed = parser.parse_all()
             parser.check_complete()
             return _Converter(default_encoding=encoding, force_default_encoding=encoding is not None).convert(parsed)
-    except _DAMAGE as error:
-        raise SourceFileError(path, f"cannot be decoded as R data ({type(error).__name__}: {error})", remedy) from error
-

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import DuplicateKeyError, NegativeCountError, SchemaError, SourceFileError
+from .cells import opening
 from .omissions import AGGREGATE, FORMER_STATE, INCOMPLETE_YEAR, OUTSIDE, PART, Omissions
 from .partners import Labels, reported_flows
 
@@ -24,7 +25,7 @@ TITLE = "Permanent & long-term migration by EVERY country of residence and citiz
 TOTAL_GROUP = "TOTAL ALL CITIZENSHIPS"
 GROUPS = ("New Zealand Citizen", "Australian Citizen", TOTAL_GROUP)
 MISSING = ".."
-_MONTH = re.compile(r"(\d{4})M(\d{2})$")
+_MONTH = re.compile(r"^([12][0-9]{3})M(0[1-9]|1[0-2])$")
 LABELS = Labels(
     names={"China, People's Republic of": "CHN", "Gaza Strip/Palestine/West Bank": "PSE",
            "Hong Kong (Special Administrative Region)": "HKG", "Macau (Special Administrative Region)": "MAC",
@@ -95,22 +96,25 @@ def read_months(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame
     SourceFileError, SchemaError, NegativeCountError
         Naming file and row.
     """
-    try:
-        with open(path, encoding="utf-8", newline="") as handle:
-            lines = list(csv.reader(handle))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceFileError(path, f"not readable as CSV ({error})", "fetch it again") from error
+    with opening(path, "CSV"), open(path, encoding="utf-8", newline="") as handle:
+        lines = list(csv.reader(handle))
     if len(lines) < 3 or lines[0][:1] != [TITLE] or lines[1][3:] != ["Arrivals", "Departures"]:
         raise SchemaError(path, f"first lines {lines[:2]} are not those of the table", f"expected the title {TITLE!r} "
                           "and the columns Arrivals, Departures", key="row 1")
     data = pd.DataFrame([(n, *line) for n, line in enumerate(lines[2:], start=3) if len(line) == 5],
                         columns=["row", "group", "name", "month", "arrivals", "departures"])
+    if data.empty:
+        raise SchemaError(path, "no row of a month", "fetch it again", key="row 3")
     for label in ("group", "name"):  # written once, on the first row they hold for
         data[label] = data[label].str.strip().replace("", np.nan).ffill()
     strange = ~data["group"].isin(GROUPS)
     if strange.any():
         raise SchemaError(path, f"unknown citizenship group {data.loc[strange.idxmax(), 'group']!r}",
                           f"expected one of {', '.join(GROUPS)}", key=f"row {data.loc[strange.idxmax(), 'row']}")
+    nameless = data["name"].isna()
+    if nameless.any():
+        raise SchemaError(path, "no country is named", "fetch it again",
+                          key=f"row {data.loc[nameless.idxmax(), 'row']}")
     when = data["month"].str.extract(_MONTH)
     if when.isna().any(axis=None):
         bad = when.isna().any(axis=1).idxmax()

@@ -14,7 +14,7 @@ import pandas as pd
 from ..errors import DuplicateKeyError, SchemaError
 from .csv_io import numbers, one_of, read_texts
 from .omissions import AGGREGATE, BALANCE, INCOMPLETE_YEAR, PROVISIONAL, Omissions
-from .partners import Labels, reported_flows
+from .partners import Labels, check_rows, reported_flows
 
 SOURCE = "statsnz_citizenship"
 REPORTER = "NZL"
@@ -73,6 +73,7 @@ def _sum_months(frame: pd.DataFrame, omitted: Omissions, path: Path) -> pd.DataF
         row = frame.loc[twice.idxmax()]
         raise DuplicateKeyError(path, f"{row['label']}, {row['side']}: a second number for {row['year']}-"
                                 f"{row['month']:02d}", "keep one of the rows", key=f"row {row['row']}")
+    check_rows(frame, "persons", [*key, "month"], path)    # a negative number would hide in a sum
     final = (frame["year"] * 12 + frame["month"]).max() - PROVISIONAL_MONTHS   # the last month that is
     frame = omitted.keep(frame, frame.groupby(key)["persons"].transform("count") == 12, INCOMPLETE_YEAR)
     frame = omitted.keep(frame, frame["year"] * 12 + 12 <= final, PROVISIONAL)

@@ -19,19 +19,18 @@ Zeros: from 2000 on they are not stored; an absent corridor between two territor
 in that year is zero. Before 2000 they are stored, because there a corridor between two covered territories may be
 unknown: an absent one is missing. `trade_array` applies both rules.
 """
-import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import scipy.io
-from scipy.io.matlab import MatReadError
 
 from .. import paths as folders
 from ..errors import NegativeCountError, SchemaError, SourceFileError, UnknownTerritoryError
 from ..schema import validate
 from ..territories import check_codes, codes
+from .cells import AGAIN, numbers, opening, read_texts, refuse_repeats, whole_numbers
 from .omissions import ANOTHER_YEAR, FORMER_STATE, NO_NUMBER, Omissions
 from .rdata_io import read_rds
 
@@ -107,11 +106,11 @@ def read_baci(path: Path, order: Path | None = None, *, omitted: Omissions | Non
     order = order or folders.DATA / "baci_order.csv"
     rows = pd.read_csv(order, keep_default_na=False)["iso3"]
     check_codes(rows, file=order)
-    try:
+    with opening(path, "a MATLAB file with MatriceEx"):
         # Asked for by name: the file's other variables cannot be listed, only skipped.
         cube = scipy.io.loadmat(path, variable_names=["MatriceEx"])["MatriceEx"]
-    except (OSError, ValueError, KeyError, TypeError, NotImplementedError, zlib.error, MatReadError) as error:
-        raise SourceFileError(path, f"holds no readable MatriceEx ({error!r})", "fetch it again") from error
+        if cube.dtype.kind not in "iuf":
+            raise TypeError(f"MatriceEx is of {cube.dtype}")
     years = BACI_LAST - BACI_FIRST + 1
     if cube.ndim != 3 or cube.shape[:2] != (len(rows), len(rows)) or cube.shape[2] < years:
         raise SchemaError(path, f"MatriceEx has shape {cube.shape}", f"expected {len(rows)}×{len(rows)}×≥{years}, in "
@@ -129,14 +128,12 @@ def read_cepii(path: Path, labels: Path, *, omitted: Omissions | None = None) ->
     path : ``trade_cepii.csv``, a square of thousand US$, exporter by importer; an empty cell is no trade.
     labels : ``country_labels.csv``, the codes of its rows.
     """
-    try:
-        rows = pd.read_csv(labels, keep_default_na=False)["iso3"]
-        square = pd.read_csv(path).to_numpy(dtype=float)
-    except (OSError, ValueError, KeyError) as error:
-        raise SourceFileError(path, f"not readable as a matrix with labels ({error!r})", "fetch it again") from error
+    rows, cells = read_texts(labels, ["iso3"])["iso3"], read_texts(path)
     check_codes(rows, file=labels)
-    if square.shape != (len(rows), len(rows)):
-        raise SchemaError(path, f"matrix of shape {square.shape} for {len(rows)} labels", "fetch both files again")
+    refuse_repeats(rows.to_frame(), ["iso3"], file=labels)
+    if cells.shape != (len(rows), len(rows)):
+        raise SchemaError(path, f"matrix of shape {cells.shape} for {len(rows)} labels", "fetch both files again")
+    square = np.stack([numbers(cells[c], file=path) for c in cells], axis=1)
     return _place(np.nan_to_num(square)[None] * THOUSAND, rows, path, omitted, BACI_ALONE)[0]
 
 
@@ -148,16 +145,18 @@ def read_cow(path: Path, *, omitted: Omissions | None = None) -> np.ndarray:
     """
     frame = read_rds(path)
     columns = ["ccode1", "ccode2", "year", "flow1"]
-    if not isinstance(frame, pd.DataFrame) or not set(columns) <= set(frame.columns):
+    if not isinstance(frame, pd.DataFrame) or frame.empty or not set(columns) <= set(frame.columns):
         raise SchemaError(path, "lacks the columns of dyadic trade", f"expected {columns}")
     omitted = Omissions() if omitted is None else omitted
     years = range(FIRST_YEAR, OVERLAP[-1] + 1)
-    frame = omitted.keep(frame[columns], frame["year"].between(years[0], years[-1]), ANOTHER_YEAR, persons=None)
+    frame = frame[columns].reset_index(drop=True)
+    frame = frame.assign(year=whole_numbers(frame["year"], file=path), flow1=numbers(frame["flow1"], file=path))
+    frame = omitted.keep(frame, frame["year"].between(years[0], years[-1]), ANOTHER_YEAR, persons=None)
     index = {code: i for i, code in enumerate(codes())}
-    numbers = {side: frame[side].astype(int) for side in ("ccode1", "ccode2")}
-    names = cow_codes(pd.unique(pd.concat(numbers.values())), file=path)
+    sides = {side: whole_numbers(frame[side], file=path) for side in ("ccode1", "ccode2")}
+    names = cow_codes(pd.unique(pd.concat(sides.values())), file=path)
     known = pd.Series(True, index=frame.index)
-    for number in numbers.values():
+    for number in sides.values():
         known &= number.map(lambda n: names[n] is not None) & (frame["year"] >= number.map(COW_SINCE).fillna(0))
     frame = omitted.keep(frame, known, FORMER_STATE, persons=None)
     frame = omitted.keep(frame, frame["flow1"].notna() & (frame["flow1"] != -9), NO_NUMBER, persons=None)
@@ -165,7 +164,9 @@ def read_cow(path: Path, *, omitted: Omissions | None = None) -> np.ndarray:
         bad = (frame["flow1"] < 0).idxmax()
         raise NegativeCountError(path, f"negative value {frame.at[bad, 'flow1']}", "fetch the file again",
                                  key=f"row {bad}")
-    at = {side: numbers[side][frame.index].map(names).map(index).to_numpy() for side in numbers}
+    frame = frame.assign(**{side: number[frame.index].map(names) for side, number in sides.items()})
+    refuse_repeats(frame, ["ccode1", "ccode2", "year"], file=path)
+    at = {side: frame[side].map(index).to_numpy(dtype=int) for side in sides}
     cube = np.full((len(years), len(index), len(index)), np.nan)
     cube[frame["year"].to_numpy(dtype=int) - FIRST_YEAR, at["ccode2"], at["ccode1"]] = frame["flow1"] * MILLION
     return cube
@@ -267,6 +268,10 @@ def trade_array(table: pd.DataFrame, territories: Sequence[str], years: Sequence
 
 def _place(cube: np.ndarray, rows: pd.Series, path, omitted: Omissions | None, first_year: int) -> np.ndarray:
     """Spread a cube over all territories; a territory that is zero throughout a year is not covered in it."""
+    if not np.isfinite(cube).all():
+        y, o, d = np.argwhere(~np.isfinite(cube))[0]
+        raise SchemaError(path, f"number that is not finite: {cube[y, o, d]}", AGAIN,
+                          key=f"layer {y}, {rows[o]}-{rows[d]}")
     if (cube < 0).any():
         y, o, d = np.argwhere(cube < 0)[0]
         raise NegativeCountError(path, f"negative value {cube[y, o, d]}", "fetch the file again",

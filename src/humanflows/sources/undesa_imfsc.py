@@ -29,12 +29,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from python_calamine import CalamineError, CalamineWorkbook
 
 from ..errors import DuplicateKeyError, NegativeCountError, SchemaError, SourceFileError, UnknownTerritoryError
 from .names import resolve_names
 from .omissions import AGGREGATE, NO_NUMBER, OUTSIDE, OWN, PART, Omissions
 from .partners import flow_table, margin_table
+from .workbooks import read_sheets
 
 SOURCE = "undesa_imfsc"
 HEADER_ROW = 21  # 1-based, as a spreadsheet counts
@@ -78,16 +78,11 @@ def read_undesa_imfsc(paths: Iterable[Path], *, omitted: Omissions | None = None
     omitted = Omissions() if omitted is None else omitted
     parts = []
     for path in paths:
-        try:
-            book = CalamineWorkbook.from_path(str(path))
-            for name in book.sheet_names:
-                if name.startswith("Reg"):   # "Regions by …"
-                    omitted.count(REGIONS, 1)
-                    continue
-                rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+        for name, rows in read_sheets(path, lambda name: not name.startswith("Reg")).items():   # "Regions by …"
+            if rows is None:
+                omitted.count(REGIONS, 1)
+            else:
                 parts.append(parse_sheet(rows, file=f"{path}, sheet {name!r}", omitted=omitted))
-        except (CalamineError, OSError) as error:
-            raise SourceFileError(path, f"not readable as a workbook ({error})", "fetch it again") from error
     if not parts:
         raise SourceFileError(SOURCE, "no workbook given", "pass the paths of the IMFSC workbooks")
     return _tables(pd.concat(parts, ignore_index=True), omitted)
@@ -119,7 +114,11 @@ def parse_sheet(rows: Sequence[Sequence], *, file, omitted: Omissions | None = N
     if not reporter or criterion is None:
         raise SchemaError(file, f"reporting country {reporter!r} or criterion {told.get('Criterion')!r} is not known",
                           "the rows above the header must say 'Reporting country: …' and 'Criterion: …'")
-    years = {i: int(c) for i, c in enumerate(header) if isinstance(c, (int, float))}
+    years = {i: c for i, c in enumerate(header) if isinstance(c, (int, float)) and not isinstance(c, bool)}
+    odd = [c for c in years.values() if not FIRST_YEAR <= c <= LAST_YEAR or c % 1]
+    if odd or not years:
+        raise SchemaError(file, f"years {odd} in the header", f"expected years from {FIRST_YEAR} to {LAST_YEAR}",
+                          key=f"row {HEADER_ROW}")
     body = [(n, r) for n, r in enumerate(rows[HEADER_ROW:], start=HEADER_ROW + 1) if str(r[2]).strip()]
     for n, row in body:
         for value, known, what in ((row[0], SIDES, "type"), (row[1], COVERAGE, "coverage")):

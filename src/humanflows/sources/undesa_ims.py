@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..errors import DuplicateKeyError, NegativeCountError, SourceFileError, UnknownTerritoryError
+from ..errors import DuplicateKeyError, NegativeCountError, SchemaError, SourceFileError, UnknownTerritoryError
 from ..schema import validate
 from ..territories import check_codes
+from .cells import numbers, whole_numbers
 from .omissions import Omissions
 from .rdata_io import read_frame
 
@@ -65,14 +66,18 @@ def _revision(path: Path) -> int:
 
 
 def _raw(path: Path) -> pd.DataFrame:
-    return read_frame(path, OBJECTS[_revision(path)], _COLUMNS)
+    raw = read_frame(path, OBJECTS[_revision(path)], _COLUMNS)
+    columns = {"t": whole_numbers(raw["t"], file=path)}
+    for c in ("n", *(c for c in _COLUMNS if c.startswith("type_"))):
+        columns[c] = numbers(raw[c], file=path)
+    return raw.assign(**columns)
 
 
 def _read(path: Path, omitted: Omissions) -> dict[str, pd.DataFrame]:
     raw = _raw(path)
     sexes = set(raw["sex"].unique())
     if sexes != {"female", "male"}:
-        raise SourceFileError(path, f"sexes are {sorted(sexes)} instead of female and male",
+        raise SourceFileError(path, f"sexes are {sorted(map(str, sexes))} instead of female and male",
                               "mend the reader: a row for both sexes would be counted twice")
     residence = check_codes(raw["geo"], file=path, outside=NOT_TERRITORIES)
     birthplace = check_codes(raw["from"], file=path, outside=NOT_TERRITORIES)
@@ -91,7 +96,7 @@ def _read(path: Path, omitted: Omissions) -> dict[str, pd.DataFrame]:
         persons=("n", "sum"), type_b=("type_b", "max"), type_c=("type_c", "max"), type_i=("type_i", "max"))
     born, citizens = frame["type_b"].to_numpy() == 1, frame["type_c"].to_numpy() == 1
     frame = pd.DataFrame({
-        "source": "undesa_ims", "revision": np.int64(_revision(path)), "year": frame["t"].astype("int64"),
+        "source": "undesa_ims", "revision": np.int64(_revision(path)), "year": frame["t"],
         "birthplace": frame["from"].astype(str), "residence": frame["geo"].astype(str),
         "persons": frame["persons"].astype("float64"),
         "definition": np.select([born & ~citizens, citizens & ~born], ["foreign_born", "citizenship"], "mixed"),
@@ -113,9 +118,10 @@ def _margins(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def _check_sexes(raw: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Refuse a negative or repeated row before the sexes are summed, where it would go unseen."""
+    """Refuse a missing, negative or repeated row before the sexes are summed, where it would go unseen."""
     keys = ["geo", "t", "from", "sex"]
-    for bad, kind, what in ((raw["n"] < 0, NegativeCountError, "negative count"),
+    for bad, kind, what in ((raw["n"].isna(), SchemaError, "missing count"),   # the other sex alone would be the sum
+                            (raw["n"] < 0, NegativeCountError, "negative count"),
                             (raw.duplicated(keys), DuplicateKeyError, "duplicate key")):
         if bad.any():
             row = bad.idxmax()

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..errors import DuplicateKeyError, NegativeCountError
+from ..errors import NegativeCountError
 from ..schema import validate
 from ..territories import check_codes
+from .cells import numbers, refuse_repeats, whole_numbers
 from .omissions import ANOTHER_YEAR, INTERNAL, NO_NUMBER, Omissions
 from .rdata_io import read_frame
 
@@ -58,13 +59,16 @@ def world_refugees(population: Path, year: int) -> int:
 
 
 def _read(path: Path, name: str, variable: str, parts: list[str], omitted: Omissions) -> dict[str, pd.DataFrame]:
-    raw = read_frame(path, name, ["year", "coo_iso", "coa_iso", *parts]).astype({"year": "int64"})
-    raw = raw.assign(persons=raw[parts].sum(axis=1, min_count=1).astype("float64"))
+    raw = read_frame(path, name, ["year", "coo_iso", "coa_iso", *parts])
+    raw = raw.assign(year=whole_numbers(raw["year"], file=path), **{p: numbers(raw[p], file=path) for p in parts})
+    raw = raw.assign(persons=raw[parts].sum(axis=1, min_count=1))
     raw = omitted.keep(raw, raw["year"].between(FIRST_YEAR, LAST_YEAR), ANOTHER_YEAR)
     origin = check_codes(raw["coo_iso"], file=path, outside=frozenset(GROUPS))
     asylum = check_codes(raw["coa_iso"], file=path, outside=frozenset(GROUPS))
     _no_negative(raw, parts, path)
-    _no_repetition(raw, path)
+    # Summed in groups, repetitions would go unseen.
+    refuse_repeats(raw.rename(columns={"coo_iso": "origin", "coa_iso": "destination"}),
+                   ["year", "origin", "destination"], file=path)
     raw = omitted.keep(raw.assign(known=origin), asylum, NO_ASYLUM)
     raw = omitted.keep(raw, raw["coo_iso"] != raw["coa_iso"], INTERNAL)
     raw = omitted.keep(raw, raw["persons"].notna(), NO_NUMBER)
@@ -78,16 +82,6 @@ def _read(path: Path, name: str, variable: str, parts: list[str], omitted: Omiss
     margin = margin.assign(source=SOURCE, quantity=variable, criterion="citizenship",
                            side="residence" if variable == "displaced_stock" else "immigration")
     return {"pair_year": validate(frame, "pair_year", file=path), "margin": validate(margin, "margin", file=path)}
-
-
-def _no_repetition(raw: pd.DataFrame, path: Path) -> None:
-    """Refuse two rows of one number before groups are summed, where they would go unseen."""
-    again = raw.duplicated(["year", "coo_iso", "coa_iso"])
-    if again.any():
-        row = again.idxmax()
-        raise DuplicateKeyError(path, "two rows of one number", "fetch the file again", key=f"row {row}: year="
-                                f"{raw.at[row, 'year']}, origin={raw.at[row, 'coo_iso']}, "
-                                f"destination={raw.at[row, 'coa_iso']}")
 
 
 def _no_negative(raw: pd.DataFrame, parts: list[str], path: Path) -> None:

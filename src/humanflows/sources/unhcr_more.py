@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..errors import DuplicateKeyError, NegativeCountError, SchemaError
+from ..errors import SchemaError
 from ..schema import validate
 from ..territories import check_codes
+from .cells import counts, refuse_repeats, whole_numbers
 from .omissions import ANOTHER_YEAR, INTERNAL, NO_NUMBER, OUTSIDE, STATELESS, UNKNOWN, Omissions
 from .rdata_io import read_frame
 
@@ -113,16 +114,9 @@ def _solutions(path: Path, omitted: Omissions) -> pd.DataFrame:
 
 def _rows(frame: pd.DataFrame, number: str, more: list[str], omitted: Omissions, path: Path) -> pd.DataFrame:
     """Rows of the years that are read, between two territories, with a number each."""
-    frame = frame.rename(columns={number: "persons"}).astype({"year": "int64", "persons": "float64"})
-    if (frame["persons"] < 0).any():
-        row = (frame["persons"] < 0).to_numpy().argmax()
-        raise NegativeCountError(path, "negative count", "fetch the file again", key=f"row {frame.index[row]}")
-    key = ["year", "coo_iso", "coa_iso", *more]
-    again = frame.duplicated(key)
-    if again.any():
-        row = again.to_numpy().argmax()
-        raise DuplicateKeyError(path, "two rows of one number", "fetch the file again",
-                                key=f"row {frame.index[row]}: {frame[key].iloc[row].to_list()}")
+    frame = frame.rename(columns={number: "persons"})
+    frame = frame.assign(year=whole_numbers(frame["year"], file=path), persons=counts(frame["persons"], file=path))
+    refuse_repeats(frame, ["year", "coo_iso", "coa_iso", *more], file=path)
     frame = omitted.keep(frame, frame["persons"].notna(), NO_NUMBER)
     frame = omitted.keep(frame, frame["year"].between(FIRST_YEAR, LAST_YEAR), ANOTHER_YEAR)
     for column in ("coo_iso", "coa_iso"):

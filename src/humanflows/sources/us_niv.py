@@ -24,11 +24,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from python_calamine import CalamineError, CalamineWorkbook
 
 from ..errors import DuplicateKeyError, SchemaError, SourceFileError
 from .omissions import AGGREGATE, FORMER_STATE, NO_NUMBER, OUTSIDE, STATELESS, UNKNOWN, Omissions
 from .partners import Labels, indicators
+from .workbooks import read_sheets
 
 SOURCE = "us_niv"
 DESTINATION = "USA"
@@ -117,13 +117,7 @@ def read_cells(path: Path) -> pd.DataFrame:
     SchemaError
         For a sheet that is no fiscal year, an unknown class, a class that stands twice, or a text among the numbers.
     """
-    parts = []
-    try:
-        book = CalamineWorkbook.from_path(str(path))
-        for name in book.sheet_names:
-            parts.append(_sheet(book.get_sheet_by_name(name).to_python(skip_empty_area=False), name, path))
-    except (CalamineError, OSError) as error:
-        raise SourceFileError(path, f"not readable as a workbook ({error})", "fetch it again") from error
+    parts = [_sheet(rows, name, path) for name, rows in read_sheets(path).items()]
     if not parts:
         raise SourceFileError(path, "workbook without sheets", "fetch it again")
     cells = pd.concat(parts, ignore_index=True)

@@ -6,6 +6,7 @@ import pandas as pd
 from ..errors import SourceFileError
 from ..schema import validate
 from ..territories import check_codes
+from .cells import numbers, whole_numbers
 from .omissions import ANOTHER_YEAR, NO_NUMBER, Omissions
 from .omissions import OUTSIDE as OUTSIDE_TERRITORIES
 from .rdata_io import read_frame
@@ -52,6 +53,7 @@ def read_vdem(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
     UnknownTerritoryError, DuplicateKeyError
     """
     raw = read_frame(path, "vdem_simple", ["country_text_id", "year", *VARIABLES])
+    raw = raw.assign(year=whole_numbers(raw["year"], file=path), **{v: numbers(raw[v], file=path) for v in VARIABLES})
     omitted = Omissions() if omitted is None else omitted
     raw = raw.rename(columns={"country_text_id": "territory", **VARIABLES}).melt(
         ["territory", "year"], var_name="variable")

@@ -6,6 +6,7 @@ import pandas as pd
 from ..errors import InputError, SourceFileError
 from ..schema import TABLES, key_of, validate
 from .catalogue import SOURCES, read_source
+from .cells import opening
 
 CHANGED, ADDED, DROPPED = "changed", "added", "dropped"
 KINDS = (CHANGED, ADDED, DROPPED)
@@ -47,11 +48,8 @@ def read_vintage(place: Path, source: str | None = None) -> dict[str, pd.DataFra
 
 
 def _tidy(file: Path) -> dict[str, pd.DataFrame]:
-    try:
+    with opening(file, "a tidy table"):
         frame = pd.read_parquet(file)
-    except (OSError, ValueError) as error:
-        raise SourceFileError(file, f"not readable as a tidy table ({error})", "give a table as kept under "
-                              "_build/tables") from error
     for table, schema in TABLES.items():
         if set(schema.columns) == set(frame.columns):
             return {table: validate(frame, table, file=file)}

@@ -6,6 +6,7 @@ import pandas as pd
 from ..errors import SourceFileError
 from ..schema import validate
 from ..territories import check_codes
+from .cells import read_texts
 from .omissions import OUTSIDE as OUTSIDE_TERRITORIES
 from .omissions import SAME_TERRITORY, Omissions
 
@@ -39,14 +40,7 @@ def read_visa(path: Path, *, omitted: Omissions | None = None) -> pd.DataFrame:
         For a file that is missing or no CSV, lacks a column, or holds a requirement that is none of these.
     UnknownTerritoryError, DuplicateKeyError
     """
-    try:
-        raw = pd.read_csv(path, keep_default_na=False, dtype=str)
-    except (OSError, ValueError) as error:
-        raise SourceFileError(path, f"not readable as CSV ({error})", "fetch it with `humanflows fetch`") from error
-    absent = [c for c in COLUMNS if c not in raw]
-    if absent:
-        raise SourceFileError(path, f"lacks the columns {absent}", "fetch the file pinned in data/registry.csv again",
-                              key=absent[0])
+    raw = read_texts(path, COLUMNS)
     inside = check_codes(raw["Passport"], file=path, outside=OUTSIDE) & check_codes(raw["Destination"], file=path,
                                                                                     outside=OUTSIDE)
     ease = _ease(raw, path)

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..errors import DuplicateKeyError, SourceFileError, UnknownTerritoryError
+from ..errors import SchemaError, SourceFileError, UnknownTerritoryError
 from ..schema import validate
 from ..territories import codes, from_m49
+from .cells import AGAIN, numbers, read_texts, refuse_repeats, whole_numbers
 from .omissions import AGGREGATE, ANOTHER_YEAR, OUTSIDE, Omissions
 from .rdata_io import read_frame
 
@@ -65,7 +66,12 @@ def read_wpp(paths: Mapping[str, Path], *, omitted: Omissions | None = None) -> 
         return pd.concat([past.loc[:LAST_ESTIMATE], future.loc[LAST_ESTIMATE + 1:]]).loc[:LAST_YEAR]
 
     change = both("misc", "PopChange") * _THOUSAND
-    end_of_year = read["popproj1dt"].sum(axis=1).unstack("territory") * _THOUSAND
+    # A sex that is missing makes the sum missing, not small.
+    end_of_year = read["popproj1dt"].sum(axis=1, skipna=False).unstack("territory") * _THOUSAND
+    lacking = [y for y in (LAST_ESTIMATE + 1, LAST_ESTIMATE + 2) if y not in end_of_year.index]
+    if lacking:
+        raise SchemaError(paths["popproj1dt.rda"], "the population to reckon back from is missing", AGAIN,
+                          key=lacking[0])
     population = _first_of_january(end_of_year, change)
     midyear = _midyear(paths["gdidata_wdi.rda"], population, omitted)
     wide = {"births": both("misc", "births") * _THOUSAND, "deaths": both("misc", "deaths") * _THOUSAND,
@@ -77,13 +83,9 @@ def read_wpp(paths: Mapping[str, Path], *, omitted: Omissions | None = None) -> 
 
 def _aggregates(path: Path) -> frozenset[int]:
     """Codes of the world, regions and groups: everything in the list of locations that is not of type 4 (country)."""
-    if not Path(path).is_file():
-        raise SourceFileError(path, "source file is missing", "fetch it with `humanflows fetch`")
-    try:
-        places = pd.read_csv(path, sep="\t", keep_default_na=False, usecols=["country_code", "location_type"])
-    except (ValueError, UnicodeDecodeError) as error:
-        raise SourceFileError(path, f"list of locations not readable ({error})", "fetch it again") from error
-    return frozenset(places.loc[places["location_type"] != 4, "country_code"].astype(int)) | OUTSIDE_M49
+    places = read_texts(path, ["country_code", "location_type"], sep="\t")
+    code, kind = (whole_numbers(places[c], file=path) for c in ("country_code", "location_type"))
+    return frozenset(code[kind != 4].tolist()) | OUTSIDE_M49
 
 
 def _series(path: Path, name: str, columns: list[str], aggregates: frozenset[int],
@@ -91,8 +93,9 @@ def _series(path: Path, name: str, columns: list[str], aggregates: frozenset[int
     """Columns indexed by (year, territory) for the 231 territories; rows outside the years of the panel are kept."""
     omitted = Omissions() if omitted is None else omitted
     frame = read_frame(path, name, ["country_code", "year", *columns])
-    names = from_m49()
-    territory = frame["country_code"].astype(int).map(names)
+    frame = frame.assign(**{c: whole_numbers(frame[c], file=path) for c in ("country_code", "year")},
+                         **{c: numbers(frame[c], file=path) for c in columns})
+    territory = frame["country_code"].map(from_m49())
     unknown = territory.isna() & ~frame["country_code"].isin(aggregates)
     if unknown.any():
         row = unknown.idxmax()
@@ -105,12 +108,8 @@ def _series(path: Path, name: str, columns: list[str], aggregates: frozenset[int
     if lacking:
         raise SourceFileError(path, f"{len(lacking)} territories are missing", "fetch the file again",
                               key=sorted(lacking)[0])
-    twice = frame.duplicated(["year", "territory"])
-    if twice.any():
-        row = twice.idxmax()
-        raise DuplicateKeyError(path, "duplicate key", "fetch the file again",
-                                key=f"row {row}: {frame.at[row, 'territory']}, {frame.at[row, 'year']}")
-    return frame.astype({"year": "int64"}).set_index(["year", "territory"])[columns].astype("float64")
+    refuse_repeats(frame, ["year", "territory"], file=path)
+    return frame.set_index(["year", "territory"])[columns]
 
 
 def _first_of_january(end_of_year: pd.DataFrame, change: pd.DataFrame) -> pd.DataFrame:
@@ -128,15 +127,17 @@ def _of_the_panel(frame: pd.DataFrame, omitted: Omissions) -> pd.DataFrame:
 
 
 def _midyear(path: Path, population: pd.DataFrame, omitted: Omissions) -> pd.DataFrame:
-    wdi = read_frame(path, "wdi", ["geo", "var", "t", "v"]).astype({"t": "int64"}).rename(columns={"t": "year"})
+    wdi = read_frame(path, "wdi", ["geo", "var", "t", "v"]).rename(columns={"t": "year"})
+    wdi = wdi.assign(year=whole_numbers(wdi["year"], file=path), v=numbers(wdi["v"], file=path))
     wdi = omitted.keep(wdi, wdi["var"] == "pop", "another series than the population", persons=None)
     outside = ~wdi["geo"].isin(codes())
     unknown = outside & ~wdi["geo"].isin(OUTSIDE_WDI)
     if unknown.any():
         raise UnknownTerritoryError(path, f"unknown territory code {wdi.at[unknown.idxmax(), 'geo']!r}",
                                     "declare it outside in wpp.OUTSIDE_WDI", key=f"row {unknown.idxmax()}")
-    wdi = _of_the_panel(omitted.keep(wdi, ~outside, OUTSIDE, persons="v"), omitted)
-    published = wdi.pivot(index="year", columns="geo", values="v")
+    wdi = omitted.keep(wdi, ~outside, OUTSIDE, persons="v")
+    refuse_repeats(wdi, ["geo", "year"], file=path)
+    published = _of_the_panel(wdi, omitted).pivot(index="year", columns="geo", values="v")
     later = ((population + population.shift(-1)) / 2).loc[LAST_ESTIMATE + 1:LAST_YEAR]
     return pd.concat([published.loc[:LAST_ESTIMATE], later])
 

@@ -47,7 +47,7 @@ def read_medium(paths: Mapping[str, Path], years: Sequence[int],
     misc, population, life = (_series(paths[f"{name}.rda"], name, columns, aggregates) for name, columns in {
         "miscproj1dt": ["births", "deaths"], "popproj1dt": ["popM", "popF"], "e0proj1dt": ["e0B"]}.items())
     wide = {"births": misc["births"] * _THOUSAND, "deaths": misc["deaths"] * _THOUSAND,
-            "population": population.sum(axis=1) * _THOUSAND, "life_expectancy": life["e0B"]}
+            "population": population.sum(axis=1, skipna=False) * _THOUSAND, "life_expectancy": life["e0B"]}
     out = {}
     for name, series in wide.items():
         table = series.unstack("territory").reindex(index=years, columns=places)
