@@ -27,7 +27,7 @@ FOLDS = "fold"
 def compare_scores() -> pd.DataFrame:
     """Scores of held-out corridors, all five folds, in the release and in the refit; NaN where a side has none."""
     sides = []
-    for file in (paths.RELEASE / file_name("flows"), folder("world") / file_name("flows")):
+    for file in (paths.RELEASE / file_name("scores"), folder("world") / file_name("scores")):
         table = pd.read_csv(file, keep_default_na=False, na_values=[""])
         own = table[(table["protocol"] == TOGETHER[FOLDS]) & (table["peer"] == OWN) & (table["horizon"] == "annual")]
         sides.append(own.set_index(KEYS)[SCORES])

@@ -117,7 +117,8 @@ def read_texts(file: Path, columns: Iterable[str] = (), *, sep: str = ",", encod
     elif frame.shape[1] != len(header):
         raise SchemaError(file, f"{frame.shape[1]} columns instead of {len(header)}", f"expected {list(header)}",
                           key="row 1")
-    absent = [c for c in columns if list(header).count(c) != 1]
+    header = list(header)
+    absent = [c for c in (*columns, *header) if header.count(c) != 1]
     if absent:
         raise SourceFileError(file, f"lacks the columns {absent}, or has them twice", AGAIN, key=absent[0])
     if frame.empty:
@@ -125,7 +126,7 @@ def read_texts(file: Path, columns: Iterable[str] = (), *, sep: str = ",", encod
     short = frame.isna().any(axis=1)
     if short.any():
         raise SchemaError(file, "a row has too few cells", AGAIN, key=f"row {short.idxmax() + 2}")
-    return frame.set_axis(list(header), axis=1)
+    return frame.set_axis(header, axis=1)
 
 
 def numbers(values: pd.Series, *, file, missing: Sequence[str] = ("",)) -> pd.Series:

@@ -111,8 +111,10 @@ def _kept() -> dict[str, bytes]:
                           "value": [1.0, 0.0], "status": "reported"})
     out = io.BytesIO()
     frame.to_parquet(out, index=False, compression="zstd")
-    manifest = {"inputs_digest": "as now", "omitted": [{"reason": "a reason", "year": 1995, "rows": 2, "persons": 0.0}],
-                "tables": {"territory_year": hashlib.sha256(out.getvalue()).hexdigest()}}
+    sha256 = hashlib.sha256(out.getvalue()).hexdigest()
+    manifest = {"artifact": "territory_year.parquet", "sha256": sha256, "inputs": {}, "inputs_digest": "as now",
+                "omitted": [{"reason": "a reason", "year": 1995, "rows": 2, "persons": 0.0}],
+                "tables": {"territory_year": sha256}}
     return {"eu/territory_year.parquet": out.getvalue(),
             "eu/territory_year.parquet.manifest.json": json.dumps(manifest).encode()}
 
