@@ -99,7 +99,7 @@ def read_texts(file: Path, columns: Iterable[str] = (), *, sep: str = ",", encod
     Raises
     ------
     SourceFileError
-        When the file is missing or not readable, lacks a column or has it twice, or has no row; also for rows that are
+        When the file is missing or not readable, lacks a column, has one twice, or has no row; also for rows that are
         longer than the header.
     SchemaError
         For a row that is shorter.
@@ -117,16 +117,18 @@ def read_texts(file: Path, columns: Iterable[str] = (), *, sep: str = ",", encod
     elif frame.shape[1] != len(header):
         raise SchemaError(file, f"{frame.shape[1]} columns instead of {len(header)}", f"expected {list(header)}",
                           key="row 1")
-    header = list(header)
-    absent = [c for c in (*columns, *header) if header.count(c) != 1]
+    if len(set(header)) < len(header):
+        twice = next(c for c in header if list(header).count(c) > 1)
+        raise SourceFileError(file, f"a column stands twice: {twice!r}", AGAIN, key=twice)
+    absent = [c for c in columns if c not in header]
     if absent:
-        raise SourceFileError(file, f"lacks the columns {absent}, or has them twice", AGAIN, key=absent[0])
+        raise SourceFileError(file, f"lacks the columns {absent}", AGAIN, key=absent[0])
     if frame.empty:
         raise SourceFileError(file, "holds no row", AGAIN)
     short = frame.isna().any(axis=1)
     if short.any():
         raise SchemaError(file, "a row has too few cells", AGAIN, key=f"row {short.idxmax() + 2}")
-    return frame.set_axis(header, axis=1)
+    return frame.set_axis(list(header), axis=1)
 
 
 def numbers(values: pd.Series, *, file, missing: Sequence[str] = ("",)) -> pd.Series:

@@ -25,14 +25,14 @@ def read_texts(path: Path, columns: Sequence[str], *, encoding: str = "utf-8-sig
     Raises
     ------
     SourceFileError
-        For a file that is missing, no table or without rows.
+        For a file that is missing, no table or without rows, or has a column twice.
     SchemaError
-        For a column that is absent or stands twice, or a row that is too short.
+        For a column that is absent, or a row that is too short.
     """
     frame = cells.read_texts(path, sep=separator, encoding=encoding, header=None if header else columns)
-    absent = [c for c in columns if list(frame.columns).count(c) != 1]
+    absent = [c for c in columns if c not in frame.columns]
     if absent:
-        raise SchemaError(path, f"lacks the columns {absent}, or has them twice", f"expected {list(columns)}",
+        raise SchemaError(path, f"lacks the columns {absent}", f"expected {list(columns)}",
                           key="row 1")
     frame = frame[list(columns)].apply(lambda texts: texts.str.strip())
     return frame.assign(**{ROW: np.arange(len(frame)) + (2 if header else 1)})

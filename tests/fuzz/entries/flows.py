@@ -47,5 +47,5 @@ ENTRIES = (
              "matrix": {"1990": _SQUARE, "1995": _SQUARE}}, free=("names", "regions")),
         "abel_cohen/abelCohen2019flowsv6_flowdt.csv": Table(
             {"year0": [1990, 1990, 1995], "orig": ["NAM", "CLI", "ZAF"], "dest": ["ZAF", "ZAF", "NAM"],
-             "flow": [3, 9, 0]}, csv_of(), codes=("orig", "dest"), years=("year0",), counts=("flow",))}),
+             "flow": [3, 9, 0]}, csv_of(), codes=("orig", "dest"), years=("year0",), counts=("flow",))}, share=0.5),
 )

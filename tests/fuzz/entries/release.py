@@ -163,7 +163,7 @@ def _files() -> dict:
 
 _FILES = _files()
 ENTRIES = (
-    *(Entry(f"answers of a release, {what}", _FILES, _answers, changes=("manifest.json",), hit=hit)
+    *(Entry(f"answers of a release, {what}", _FILES, _answers, changes=("manifest.json",), hit=hit, share=0.8)
       for what, hit in (("flows", ("flows.nc",)), ("stocks and net migration", ("stocks.nc", "net_migration.nc")),
                         ("the rest", ("sources.nc", "birthplace.nc", "manifest.json")))),
     *(Entry(f"sums of a release, {where}", {k: v if k == "sums.csv" else _release()[k] for k, v in _FILES.items()},
