@@ -1,4 +1,4 @@
-"""Today's model fitted again on the newer panel, beside the release: data/panel/refit_scores.csv, refit_corridors.csv.
+"""Today's model fitted again on the newer panel, beside the release: data/panel/refit_*.csv.
 
 Usage: python scripts/compare_refit.py, after humanflows protocols --profile world --only fold
 
@@ -22,6 +22,11 @@ SCORES = ["n", "r", "log_r", "cpc", "within_r", "log_bias"]
 KEYS = ["collection", "side", "criterion"]
 FIRST_YEAR, LISTED = 2014, 100      # years that the newer reports speak of; corridor-years that are listed
 FOLDS = "fold"
+# Corridors that many readers look up and of which newer collections report.
+NAMED = (("IND", "GBR", 2023), ("NGA", "GBR", 2023), ("CHN", "GBR", 2022), ("COL", "ESP", 2023), ("MAR", "ESP", 2022),
+         ("UKR", "CZE", 2022), ("UKR", "NLD", 2022), ("UKR", "ESP", 2022), ("SYR", "SWE", 2016), ("SYR", "NLD", 2022),
+         ("IND", "NZL", 2023), ("PHL", "NZL", 2023), ("POL", "NLD", 2019), ("ROU", "ITA", 2018), ("GBR", "IRL", 2022),
+         ("SYR", "AUT", 2022))
 
 
 def compare_scores() -> pd.DataFrame:
@@ -46,36 +51,32 @@ def refitted_flow(panel, config) -> np.ndarray:
 
 
 def largest_report(panel) -> np.ndarray:
-    """Largest report of each corridor-year by residence, else by citizenship or birthplace [year, o, d]; NaN: none."""
-    shape = (panel.sizes["year"], panel.sizes["origin"], panel.sizes["destination"])
-    found = {}
-    witness = panel["flow_witness"].values
-    for kind, mask in (("residence", panel["witness_criterion"].values == "residence"),
-                       ("other", panel["witness_criterion"].values != "residence")):
-        rows = mask[witness]
-        found[kind] = np.full(shape, -1.0)
-        where = tuple(panel[f"flow_{k}"].values[rows] for k in ("year", "origin", "destination"))
-        np.maximum.at(found[kind], where, panel["flow_persons"].values[rows])
-    best = np.where(found["residence"] >= 0, found["residence"], found["other"])
-    return np.where(best >= 0, best, np.nan)
+    """Largest report of each corridor-year, by whichever criterion [year, origin, destination]; NaN where none is."""
+    found = np.full((panel.sizes["year"], panel.sizes["origin"], panel.sizes["destination"]), -1.0)
+    where = tuple(panel[f"flow_{k}"].values for k in ("year", "origin", "destination"))
+    np.maximum.at(found, where, panel["flow_persons"].values)
+    return np.where(found >= 0, found, np.nan)
 
 
-def compare_corridors() -> pd.DataFrame:
-    """The corridor-years since ``FIRST_YEAR`` that moved by most persons, with the largest report of them."""
+def compare_corridors() -> dict[str, pd.DataFrame]:
+    """Corridor-years since ``FIRST_YEAR`` with their largest report: those that moved by most, and ``NAMED``."""
     config = load_config("world")
     panel = pipeline.open_panel(config)
     store = Store(paths.RELEASE)
     before, after, report = store.array("flow").astype(float), refitted_flow(panel, config), largest_report(panel)
     years, codes = panel["year"].values, panel["origin"].values.astype(str)
     moved = np.where((years >= FIRST_YEAR)[:, None, None], np.abs(after - before), -1.0)
-    y, o, d = np.unravel_index(np.argsort(-moved, axis=None, kind="stable")[:LISTED], moved.shape)
-    return pd.DataFrame({"year": years[y], "origin": codes[o], "destination": codes[d], "release": before[y, o, d],
-                         "refit": after[y, o, d], "largest_report": report[y, o, d]})
+    most = np.unravel_index(np.argsort(-moved, axis=None, kind="stable")[:LISTED], moved.shape)
+    place = {code: k for k, code in enumerate(codes)}
+    named = np.array([(year - years[0], place[o], place[d]) for o, d, year in NAMED]).T
+    return {name: pd.DataFrame({"year": years[y], "origin": codes[o], "destination": codes[d],
+                                "release": before[y, o, d], "refit": after[y, o, d], "largest_report": report[y, o, d]})
+            for name, (y, o, d) in (("refit_corridors", most), ("refit_named", named))}
 
 
 def main() -> None:
-    """Write both tables."""
-    for name, table in (("refit_scores", compare_scores()), ("refit_corridors", compare_corridors())):
+    """Write the tables."""
+    for name, table in {"refit_scores": compare_scores(), **compare_corridors()}.items():
         print(write_text(paths.PANEL / f"{name}.csv", table.to_csv(index=False, float_format="%.4g")))
 
 
