@@ -115,8 +115,8 @@ def refit_section() -> list:
     reported = corridors.dropna(subset=["largest_report"])
     nearer = _nearer(reported)
     text = (f"A check, not a release: the model of the release was fitted again on this panel, in five folds. The "
-            f"correlation of logarithms with held-out reports rises in {better} of the {len(both)} sets of reports that "
-            f"both panels hold and falls in {(both['log_r_refit'] < both['log_r_release']).sum()}. Of the "
+            f"correlation of logarithms with held-out reports rises in {better} of the {len(both)} sets of reports "
+            f"that both panels hold and falls in {(both['log_r_refit'] < both['log_r_release']).sum()}. Of the "
             f"{len(corridors)} corridor-years since {RECENT} that move by most persons, {len(reported)} have a report, "
             f"and {nearer} of these come nearer to the largest one; of {len(named)} well-known ones, {_nearer(named)}.")
     heads = {"corridor": "corridor", "year": "year", "release": "release", "refit": "refit",
