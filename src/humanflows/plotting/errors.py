@@ -20,7 +20,7 @@ from .recovery import _corridor_name, _short_name
 from .style import DATA, INK, LAND, OTHER, OWN, PAPER, QUIET
 
 SHOWN = 12      # worst corridors in a panel
-# Dark enough for words on white, and told apart with any sight (tests/plotting/test_errors.py).
+# Dark enough for words on white, and told apart with any sight (tests/plotting/test_error_figures.py).
 SIDE_STYLES = {"immigration": (OTHER, "o", "arrivals, counted by the destination"),
                "emigration": ("#c07a12", "^", "departures, counted by the origin")}
 PARTS = {"level": (OTHER, "level: all that a witness counts"), "pattern": ("#e8b04a", "pattern: between corridors"),
