@@ -10,8 +10,8 @@ import pandas as pd
 from . import paths
 from .artifacts import require
 from .panel.inventory import RECENT
+from .plotting.charts import SOURCE_TITLES
 from .results.protocol_report import Fold, Table
-from .sources.catalogue import SOURCES
 from .sources.omissions import COUNTED_AGAIN, NO_YEAR
 from .territories import codes, name
 
@@ -147,7 +147,8 @@ SECTIONS: dict[str, Callable[[], list]] = {
 
 
 def _title(source: str) -> str:
-    return SOURCES[source].title if source in SOURCES else source
+    """Publisher and kind in a few words: several collections of one publisher stand side by side."""
+    return SOURCE_TITLES.get(source, source)
 
 
 def _link(source: str) -> str:

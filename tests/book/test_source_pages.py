@@ -6,6 +6,7 @@ from humanflows import book, paths, source_pages
 from humanflows.errors import ArtifactError
 from humanflows.panel.inventory import count_reports
 from humanflows.panel.publications import repeated_reports, summarise_repeated
+from humanflows.plotting.charts import SOURCE_TITLES
 from humanflows.results.protocol_report import Fold, Table
 from humanflows.sources.catalogue import SOURCES, load_all, omissions
 
@@ -38,6 +39,10 @@ def test_every_source_of_numbers_of_people_says_who_counts_whom_and_what_it_is_g
     for name, source in SOURCES.items():
         if {"flow", "margin", "period_flow"} & set(source.tables) or name in ("unhcr_more", "iom_gdidata", "us_niv"):
             assert all((source.duration, source.side, source.use, source.checked)), name
+
+
+def test_every_source_of_the_tables_has_a_short_title():
+    assert set(SOURCES) - set(SOURCE_TITLES) <= {"vdem", "visa"}, "of covariates, which stand in no table of reports"
 
 
 def test_sections_show_every_row_of_their_tables():
