@@ -54,11 +54,12 @@ def test_without_a_registry_there_are_no_peers_and_the_log_says_so(tmp_path, mon
     assert "Remedy" in caplog.text
 
 
-def register(tmp_path, monkeypatch, name, sha, url="file:///nowhere/at/all"):
+def register(tmp_path, monkeypatch, name, sha, url="https://nowhere.example/at/all"):
     (tmp_path / "registry.csv").write_text("path,bytes,sha256,url,source,licence,vintage\n"
                                            f"{name},1,{sha},{url},x,y,z\n")
     monkeypatch.setattr(paths, "REGISTRY", tmp_path / "registry.csv")
     monkeypatch.setattr(paths, "CACHE", tmp_path / "cache")
+    (tmp_path / "mirror").mkdir()
     monkeypatch.setenv("HUMANFLOWS_MIRROR", str(tmp_path / "mirror"))
 
 
