@@ -274,7 +274,8 @@ def test_the_release_takes_the_table_along_and_says_of_which_model_it_is(ran, fo
     drawn = []
     for module, name, instead in (
             (pipeline, "load_estimates", lambda config: None), (validation, "flow_cells", lambda *a: None),
-            (pipeline, "read_scores", lambda config, name: pd.DataFrame({"n": [1]})), (released, "build_facts", lambda *a: {}),
+            (pipeline, "read_scores", lambda config, name: pd.DataFrame({"n": [1]})),
+            (released, "build_facts", lambda *a: {}),
             (released, "write_estimates_of", lambda *a, **more: None),
             (drawing, "draw_release", lambda folder, *a: drawn.append(a[3]["ablation"]))):
         monkeypatch.setattr(module, name, instead)
