@@ -1,4 +1,5 @@
 """The ensemble: members differ and repeat themselves, go on where they stopped, and survive the death of a worker."""
+import asyncio
 import json
 import os
 import signal
@@ -300,6 +301,15 @@ def test_a_scheduler_without_workers_is_said(build, monkeypatch):
     with cluster_module.local_cluster(0, processes=False, protocol="tcp") as cluster, \
             pytest.raises(ConfigError, match="has no workers"):
         ensemble.run_ensemble("twin", settings=SMALL, cluster=cluster.scheduler_address)
+
+
+def test_a_scheduler_is_asked_from_a_notebook_too():
+    """A notebook's thread has a running event loop, in which no other one may be started."""
+    async def ask(address):
+        cluster_module._call(address)
+
+    with cluster_module.local_cluster(0, processes=False, protocol="tcp") as cluster:
+        asyncio.run(ask(cluster.scheduler_address))
 
 
 def test_workers_that_are_started_here_keep_the_memory_that_they_have(monkeypatch):

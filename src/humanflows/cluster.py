@@ -3,6 +3,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from .errors import ConfigError
@@ -77,7 +78,8 @@ def _call(cluster: str) -> None:
     place = split_address(cluster)
     try:
         socket.create_connection(place, timeout=CONNECTING).close()
-        asyncio.run(asyncio.wait_for(_greet(cluster), CONNECTING))
+        with ThreadPoolExecutor(1) as apart:    # a thread of its own: in a notebook this one has a running event loop
+            apart.submit(asyncio.run, asyncio.wait_for(_greet(cluster), CONNECTING)).result()
     except Exception as error:     # whatever listens there may answer anything
         raise _nobody(cluster, error) from error
 
