@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import fields
 
@@ -308,8 +309,9 @@ def test_a_scheduler_is_asked_from_a_notebook_too():
     async def ask(address):
         cluster_module._call(address)
 
-    with cluster_module.local_cluster(0, processes=False, protocol="tcp") as cluster:
-        asyncio.run(ask(cluster.scheduler_address))
+    # The browser of other tests has a loop running in the thread of the tests.
+    with cluster_module.local_cluster(0, processes=False, protocol="tcp") as cluster, ThreadPoolExecutor(1) as notebook:
+        notebook.submit(asyncio.run, ask(cluster.scheduler_address)).result()
 
 
 def test_workers_that_are_started_here_keep_the_memory_that_they_have(monkeypatch):
