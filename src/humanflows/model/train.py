@@ -42,7 +42,6 @@ class Member:
     witnesses: Witnesses
     history: pd.DataFrame   # epoch, loss, each term, validation
     seconds: float
-    failed: DivergenceError | None = None      # why it must not be used
 
 
 def choose_device(wanted: str = "auto") -> torch.device:
@@ -379,10 +378,8 @@ def predict(member: Member) -> Trajectory:
     Raises
     ------
     DivergenceError
-        When an implausible number of people would move, or the training had failed.
+        When an implausible number of people would move.
     """
-    if member.failed is not None:
-        raise member.failed
     run = Trajectory(*(x.cpu() for x in member.model()))
     check_movers(share_of_movers(run.flow, run.stock), "of this member")
     return run
