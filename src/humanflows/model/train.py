@@ -47,7 +47,6 @@ class Member:
     observation: ObservationModel
     history: pd.DataFrame   # epoch, loss and each term in nats, validation
     seconds: float
-    failed: DivergenceError | None = None      # why it must not be used
 
 
 def choose_device(wanted: str = "auto") -> torch.device:
@@ -403,10 +402,8 @@ def predict(member: Member) -> Trajectory:
     Raises
     ------
     DivergenceError
-        When an implausible number of people would move, or the training had failed.
+        When an implausible number of people would move.
     """
-    if member.failed is not None:
-        raise member.failed
     run = Trajectory(*(x.cpu() for x in member.model()))
     check_movers(share_of_movers(run.flow, run.stock), "of this member")
     return run
