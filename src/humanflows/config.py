@@ -248,7 +248,7 @@ class ObservationConfig:
     change_deviation: float = 0.3      # of a difference of stocks
     displaced_counted: float = 0.5     # of displaced people between two counts, who may be in one and not in the other
     population_deviation: float = 0.01     # of residents on 1 January
-    recount_deviation: float = 0.002   # of residents: errors of WPP's population that one year brings and the next takes
+    recount_deviation: float = 0.002   # of residents: errors of WPP that one year brings and the next takes
     net_population: float = 0.0002     # of residents, of net migration
     net_deviation: float = 0.05        # of net migration itself
     leave_out: str = ""                # kinds of data left out, comma separated; see TERMS

@@ -43,6 +43,6 @@ def _innovations(effect: Tensor) -> Tensor:
 def _innovations_of_courses(model: FlowModel) -> Tensor:
     """The same of corridors' years, [K]: what is new since the last known year has the more variance the longer ago
     that was."""
-    gap, course = model.course_gap, model.course
+    gap, course = model.course_gap, model.course_effect()
     last = torch.where(gap > 0, torch.cat([course[:1], course[:-1]]), 0.0)
     return (course - MEMORY**gap * last) / torch.sqrt(torch.where(gap > 0, 1 - MEMORY ** (2 * gap), 1.0))

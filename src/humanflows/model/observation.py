@@ -80,6 +80,7 @@ class ObservationModel(nn.Module):
         reports, biases = data.read_reports(panel, mask & ("reports" not in without))
         self._keep("report", **vars(reports), witness=biases.witness[reports.cell] if len(biases.witness) else [])
         self._keep("bias", **vars(biases))
+        self._keep("spread", free=(~data.of_class(panel, data.EXACT).any(1)).astype(np.float32))
         if not without & {"reports", "censored"}:
             self._keep("censored", **data.read_censored(panel, mask, corridors, biases))
         if "displaced" not in without:
@@ -108,7 +109,7 @@ class ObservationModel(nn.Module):
         """Log bias of each series and year with reports, [C]."""
         total = torch.cumsum(self.log_bias_step, 0)
         before = total - self.log_bias_step
-        return self.bias_mean + total - before.index_select(0, self.bias_first)
+        return self.bias_mean + self.bias_free * (total - before.index_select(0, self.bias_first))
 
     def witness_bias(self) -> np.ndarray:
         """Log bias of each series, mean over its reports, [witness]; NaN for series that were not learned from."""
@@ -120,7 +121,7 @@ class ObservationModel(nn.Module):
 
     def spreads(self) -> Tensor:
         """Standard deviation of each report's log error around its biased mean, [M]."""
-        return self.report_spread * torch.exp(self.log_spread.index_select(0, self.report_witness))
+        return self.report_spread * torch.exp((self.log_spread * self.spread_free).index_select(0, self.report_witness))
 
     def predictions(self, run: Trajectory) -> Tensor:
         """What every report should have said [M], persons: moves times the bias of its series and year."""
@@ -172,7 +173,8 @@ class ObservationModel(nn.Module):
         """Log residuals, and variances: of a count, of the series' corridor, of the report."""
         expected = self.expected(persons, reports)
         residual = torch.log1p(self.report_persons[reports]) - torch.log1p(expected)
-        spread = self.report_spread[reports] * torch.exp(self.log_spread[self.report_witness[reports]])
+        spread = self.report_spread[reports] * torch.exp((self.log_spread * self.spread_free)[
+            self.report_witness[reports]])
         persistent = LASTING * spread**2 + PROXY**2 * self.report_proxy[reports]
         return residual, 1 / (1 + expected.detach()), persistent, (1 - LASTING) * spread**2
 

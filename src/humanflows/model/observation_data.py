@@ -10,6 +10,7 @@ import xarray as xr
 
 from ..panel.draws import drawn_biases, drawn_weights
 from ..panel.report_priors import require_priors
+from ..panel.reporting_systems import CLASSES, DURATIONS
 from .recursion import DISPLACED_FROM
 
 # Sources that leave out counts below a number: an absent corridor is a small one there, not an unknown one.
@@ -43,8 +44,15 @@ class Biases:
     mean: np.ndarray          # prior mean, a member's draw included
     deviation: np.ndarray     # prior standard deviation of a step; the first cell's is that of the whole series' level
     first: np.ndarray         # [C] position of the first cell of the same witness
+    free: np.ndarray          # [C] 0 where the series anchors the level, and its bias is its prior mean
 
 
+# Systems whose level is taken for the flows', where they count stays of twelve months: registers that are told by other
+# registers who has arrived there, and the platform, which is weighted to the population and agrees with such registers.
+# Were they free to move together, the biases would swallow the level: in the logarithm of a flow, one is as good as the
+# other.
+ANCHORS = ("register_exchange", "platform")
+EXACT = ("register_exchange",)     # and whose spread is its class's: the rest of what they differ by is the corridor's
 SLOW, BREAK = 0.03, 0.3       # yearly standard deviation of a log bias, and where the office changed its counting
 
 
@@ -95,7 +103,14 @@ def _biases(panel: xr.Dataset, w: np.ndarray, y: np.ndarray) -> Biases:
     if drawn is not None:
         mean = mean + drawn[0][w] + drawn[1][w]
     return Biases(w, y, mean.astype(np.float32), np.where(begins | changed, deviation, step).astype(np.float32),
-                  np.maximum.accumulate(np.where(begins, np.arange(len(w)), 0)))
+                  np.maximum.accumulate(np.where(begins, np.arange(len(w)), 0)),
+                  (~(of_class(panel, ANCHORS) & (panel.report_duration.values == DURATIONS.index("12")))[w, y])
+                  .astype(np.float32))
+
+
+def of_class(panel: xr.Dataset, names: tuple[str, ...]) -> np.ndarray:
+    """Whether each series' reports of a year are of a reporting system of these classes, bool [witness, year]."""
+    return np.isin(panel.report_class.values, [list(CLASSES).index(name) for name in names])
 
 
 def read_censored(panel: xr.Dataset, mask: np.ndarray, corridors: np.ndarray, biases: Biases) -> dict:

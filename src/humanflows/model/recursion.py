@@ -22,6 +22,7 @@ from .network import PairCell
 
 ONWARD_START = 1.0    # log of how much more than natives the foreign-born of a territory tend to move on
 DISPLACED_FROM = 300  # new refugees and asylum seekers of a year: from so many on they bound a flow, and may be a shock
+SHOCK_UNIT = 4.0      # of an effect of a shock in its parameter: gradient steps are of one size, and a war is far away
 AFFINITY_START = 0.5  # share of a birthplace's particular leaning to a destination that those who moved elsewhere keep
 
 
@@ -170,9 +171,13 @@ class FlowModel(nn.Module):
                     (said.unbind(-1) for said in self.systematic.unbind(0)),
                     self.turnover.unbind(0), self.balance.unbind(0)))
 
+    def course_effect(self) -> Tensor:
+        """Effects of single years of pairs, [K]; their parameters are in units that a shock is a few of."""
+        return self.course * torch.where(self.course_shocked, SHOCK_UNIT, 1.0)
+
     def _course(self) -> Tensor:
         """Effect of single years on pairs [Y, pair]; only pairs with a report in a year teach their own."""
-        known = torch.cat([self.course, self.course.new_zeros(1)])
+        known = torch.cat([self.course_effect(), self.course.new_zeros(1)])
         before, after = (known.index_select(0, x.reshape(-1)).reshape(x.shape)
                          for x in (self.course_before, self.course_after))
         between = (self.course_weight_before * before + self.course_weight_after * after).detach()

@@ -118,7 +118,7 @@ def _validation_score(panel, validation: np.ndarray, observation: ObservationMod
             return float("nan")
         device = run.flow.device
         expected = run.flow.reshape(-1)[position.to(device)] * torch.exp(observation.log_bias[cell.to(device)])
-        own = spread.to(device) * torch.exp(observation.log_spread[series.to(device)])
+        own = spread.to(device) * torch.exp((observation.log_spread * observation.spread_free)[series.to(device)])
         deviation2 = own**2 + 1 / (1 + expected)
         residual = torch.log1p(expected) - observed.to(device)
         return float((student(residual / torch.sqrt(deviation2)) + 0.5 * torch.log(deviation2)).mean()) - constant

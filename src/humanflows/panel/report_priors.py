@@ -8,10 +8,11 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import ArtifactError
-from .reporting_systems import AND, CLASSES, SERIES, add_priors, describe_reports
+from .reporting_systems import AND, CLASSES, DURATIONS, SERIES, add_priors, describe_reports
 
-NAMES = ("report_log_bias", "report_log_bias_sd", "report_spread", "report_system", "report_class", "report_break")
-NONE = -1      # of ``report_system`` and ``report_class``: no report of this series and year
+NAMES = ("report_log_bias", "report_log_bias_sd", "report_spread", "report_system", "report_class", "report_duration",
+         "report_break")
+NONE = -1      # of ``report_system``, ``report_class``, ``report_duration``: no report of this series and year
 
 
 def report_priors(panel: xr.Dataset, systems: pd.DataFrame | None = None,
@@ -28,8 +29,9 @@ def report_priors(panel: xr.Dataset, systems: pd.DataFrame | None = None,
     -------
     dict of variables (witness, year): ``report_log_bias`` and ``report_log_bias_sd``, mean and standard deviation of
     the log of a report over the flow of stays of twelve months; ``report_spread``, standard deviation of the log of a
-    single report around its biased mean; ``report_system``, line of the definition in its table; ``report_class``,
-    position in ``reporting_systems.CLASSES``; ``report_break``, 1 where the series breaks. NaN and -1 without a report.
+    single report around its biased mean; ``report_system``, line of the definition in its table; ``report_class`` and
+    ``report_duration``, positions in ``reporting_systems.CLASSES`` and ``DURATIONS``; ``report_break``, 1 where the
+    series breaks. NaN and -1 without a report.
 
     Raises
     ------
@@ -38,7 +40,7 @@ def report_priors(panel: xr.Dataset, systems: pd.DataFrame | None = None,
     """
     shape = panel.sizes["witness"], panel.sizes["year"]
     out = {name: np.full(shape, np.nan, np.float32) for name in NAMES[:3]}
-    out |= {name: np.full(shape, NONE, np.int16) for name in NAMES[3:5]}
+    out |= {name: np.full(shape, NONE, np.int16) for name in NAMES[3:6]}
     out["report_break"] = np.zeros(shape, np.int8)
     if panel.sizes["observation"]:
         at = np.unique(np.stack([panel.flow_witness.values, panel.flow_year.values]).astype(np.int64), axis=1)
@@ -47,16 +49,17 @@ def report_priors(panel: xr.Dataset, systems: pd.DataFrame | None = None,
         told = add_priors(describe_reports(series, systems), classes)
         told = series[[*SERIES, "year", "position"]].merge(told, on=[*SERIES, "year"], how="left")
         told = told.sort_values("position")
-        classes_at = {name: k for k, name in enumerate(CLASSES)}
+        classes_at, durations_at = ({name: k for k, name in enumerate(x)} for x in (CLASSES, DURATIONS))
         first_years = [{int(b.strip()[:4]) for b in cell.split(AND)} if cell else set() for cell in told["breaks"]]
         for name, values in zip(NAMES, (told["log_bias_mean"], told["log_bias_sd"], told["spread"], told["row"],
-                                        told["class"].map(classes_at),
+                                        told["class"].map(classes_at), told["duration"].map(durations_at),
                                         [year in breaks for year, breaks in zip(told["year"], first_years)])):
             out[name][at[0], at[1]] = np.asarray(values)
     about = {"report_log_bias": "expected log of a report over the flow", "report_log_bias_sd": "its deviation",
              "report_spread": "deviation of the log of a report around its biased mean",
              "report_system": "line of the definition; -1: no report",
              "report_class": f"position in {', '.join(CLASSES)}; -1: no report",
+             "report_duration": f"position in {', '.join(DURATIONS)}; -1: no report",
              "report_break": "1 where the reporting system changes"}
     return {name: (("witness", "year"), values, {"long_name": about[name]}) for name, values in out.items()}
 
