@@ -38,7 +38,7 @@ from .recursion import Trajectory
 
 TAIL = 4.0               # degrees of freedom of reports' errors
 LASTING = 0.6            # share of a report's variance around its bias that is the corridor's and lasts
-PROXY = 0.5              # further lasting deviation of counts by citizenship or birthplace: not all of them move so
+PROXY = 0.2              # further lasting deviation of counts by citizenship or birthplace: not all of them move so
 SPREAD_SD = 0.4          # of the log of a series' spread around that of its class
 SPREADS = (0.05, 10.0)   # times its class's: beyond, a series has run to zero or infinity
 CORRIDOR, YEAR = 1.0, 0.4     # start of the deviations of a corridor, and of its years, around what covariates predict
@@ -80,7 +80,8 @@ class ObservationModel(nn.Module):
         reports, biases = data.read_reports(panel, mask & ("reports" not in without))
         self._keep("report", **vars(reports), witness=biases.witness[reports.cell] if len(biases.witness) else [])
         self._keep("bias", **vars(biases))
-        self._keep("spread", free=(~data.of_class(panel, data.EXACT).any(1)).astype(np.float32))
+        exact = data.of_class(panel, data.EXACT).any(1) & (panel.witness_criterion.values.astype(str) == "residence")
+        self._keep("spread", free=(~exact).astype(np.float32))
         if not without & {"reports", "censored"}:
             self._keep("censored", **data.read_censored(panel, mask, corridors, biases))
         if "displaced" not in without:
@@ -96,8 +97,9 @@ class ObservationModel(nn.Module):
         self.log_spread = nn.Parameter(torch.zeros(panel.sizes["witness"]))
         self.lasting = nn.Parameter(torch.zeros(int(reports.series.max()) + 1 if len(reports.series) else 0))
         self.population_error = nn.Parameter(torch.zeros(panel.sizes["date_year"], self.n))
-        # Deviations around what covariates predict: of corridors, of their years; of net migration and of growth.
-        self.log_deviation = nn.Parameter(torch.tensor([np.log(CORRIDOR), np.log(YEAR), 1.0, 1.0],
+        # Deviations around what covariates predict: of corridors and of their years, by residence and otherwise; of
+        # net migration and of growth.
+        self.log_deviation = nn.Parameter(torch.tensor([*2 * [np.log(CORRIDOR), np.log(YEAR)], 1.0, 1.0],
                                                        dtype=torch.float32))
 
     def _keep(self, prefix: str, **arrays):
@@ -144,7 +146,7 @@ class ObservationModel(nn.Module):
         reports : positions.
         """
         residual, count, persistent, own = self._residual(persons, reports)
-        corridor, year = torch.exp(2 * self.log_deviation[:2])
+        corridor, year = self._around_predictions(reports)
         variance = corridor + year + persistent + own + count
         weight = self.report_weight[reports] * self.report_share[reports]
         nats = student(residual / torch.sqrt(variance)) + 0.5 * torch.log(variance)
@@ -153,7 +155,7 @@ class ObservationModel(nn.Module):
     def marginal_series(self, persons: Tensor, reports: Tensor) -> Tensor:
         """The same of whole series: their means have the corridor's variance, their years the years'."""
         residual, count, persistent, own = self._residual(persons, reports)
-        corridor, year = torch.exp(2 * self.log_deviation[:2])
+        corridor, year = self._around_predictions(reports)
         series, weight = torch.unique(self.report_series[reports], return_inverse=True)[1], self.report_weight[reports]
         number = int(series.max()) + 1
 
@@ -162,12 +164,19 @@ class ObservationModel(nn.Module):
 
         length = torch.zeros(number, device=residual.device).index_add_(0, series, torch.ones_like(residual))
         level, single = mean(residual), year + own + count
-        total = corridor + mean(persistent) + mean(single) / length
+        total = mean(corridor + persistent) + mean(single) / length
         between = student(level / torch.sqrt(total)) + 0.5 * torch.log(total)
         free = ((length - 1) / length).index_select(0, series) * weight * data.INDEPENDENT
         within = student((residual - level.index_select(0, series)) / torch.sqrt(single)) + 0.5 * torch.log(single)
         drawn = mean(weight)
         return (between @ drawn + within @ free) / (drawn.sum() + free.sum()).clamp(min=1e-9)
+
+    def _around_predictions(self, reports) -> tuple[Tensor, Tensor]:
+        """Variances of corridors and of their years around what covariates predict: of flows, or of all who come from
+        a birthplace, who are better predicted."""
+        corridor, year = torch.exp(2 * self.log_deviation[:4]).unflatten(0, (2, 2)).unbind(1)
+        proxy = self.report_proxy[reports].long()
+        return corridor[proxy], year[proxy]
 
     def _residual(self, persons, reports) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Log residuals, and variances: of a count, of the series' corridor, of the report."""
