@@ -171,6 +171,27 @@ class ObservationModel(nn.Module):
         drawn = mean(weight)
         return (between @ drawn + within @ free) / (drawn.sum() + free.sum()).clamp(min=1e-9)
 
+    def marginal_censored(self, persons: Tensor, absent: Tensor) -> Tensor:
+        """Mean negative log likelihood of counts that are not shown because they are small, nats; scaled to what all of
+        them are worth beside an independent report.
+
+        A network that reads shown counts alone takes every small corridor for a larger one.
+
+        Parameters
+        ----------
+        persons : [len(absent)] moves of corridors and years in which nothing is shown.
+        absent : their positions among all such.
+        """
+        cell = self.censored_cell[absent]
+        expected = persons * torch.exp(self.log_bias[cell])
+        series = self.bias_witness[cell].long()
+        spread = self.censored_spread[absent] * torch.exp((self.log_spread * self.spread_free)[series])
+        corridor, year = torch.exp(2 * self.log_deviation[:2])
+        deviation = torch.sqrt(corridor + year + spread**2 + 1 / (1 + expected.detach()))
+        below = torch.special.log_ndtr((torch.log1p(self.censored_limit[absent]) - torch.log1p(expected)) / deviation)
+        return -below @ self.censored_share[absent] / self.censored_share[absent].sum() \
+            * (self.censored_share.sum() / self.independent_reports)
+
     def _around_predictions(self, reports) -> tuple[Tensor, Tensor]:
         """Variances of corridors and of their years around what covariates predict: of flows, or of all who come from
         a birthplace, who are better predicted."""
@@ -273,7 +294,7 @@ class ObservationModel(nn.Module):
         c = self.config
         here = middle.index_select(0, self.stock_position)
         deviation = torch.sqrt(c.stock_deviation**2 + 4 / (1 + here.detach()))
-        level = student((torch.log1p(self.stock_persons) - torch.log1p(here)) / deviation) @ self.stock_share
+        level = pseudo_huber((torch.log1p(self.stock_persons) - torch.log1p(here)) / deviation) @ self.stock_share
         before, after = middle.index_select(0, self.stock_before), middle.index_select(0, self.stock_after)
         deviation = 30 + c.stock_repeated * 0.5 * (before + after).detach() + c.change_deviation \
             * self.stock_change.abs() + c.displaced_counted * self.stock_displaced

@@ -118,13 +118,13 @@ def read_censored(panel: xr.Dataset, mask: np.ndarray, corridors: np.ndarray, bi
 
     Returns
     -------
-    dict of arrays [K]: ``position``, ``cell`` (of ``biases``), ``limit`` (persons), ``share``; empty without such a
-    source.
+    dict of arrays [K]: ``position``, ``cell`` (of ``biases``), ``limit`` (persons), ``spread`` (prior), ``share``
+    (independent counts that it is worth); empty without such a source.
     """
     n, years = panel.sizes["origin"], panel.sizes["year"]
     source = panel.witness_source.values.astype(str)
     cells = biases.witness.astype(np.int64) * years + biases.year
-    position, cell, limit = [], [], []
+    position, cell, limit, spread = [], [], [], []
     for name, below in CENSORED_BELOW.items():
         for w in np.flatnonzero(source == name):
             mine = panel.flow_witness.values == w
@@ -140,13 +140,14 @@ def read_censored(panel: xr.Dataset, mask: np.ndarray, corridors: np.ndarray, bi
                 position.append(year * n * n + flat)
                 cell.append(np.full(len(flat), np.searchsorted(cells, w * years + year)))
                 limit.append(np.full(len(flat), below, np.float32))
+                spread.append(np.full(len(flat), panel.report_spread.values[w, year], np.float32))
     if not position:
         return {}
     position = np.concatenate(position)
     _, pair, length = np.unique(position % (n * n), return_inverse=True, return_counts=True)
     share = (1 + INDEPENDENT * (length - 1)) / length
     return {"position": position, "cell": np.concatenate(cell), "limit": np.concatenate(limit),
-            "share": share[pair].astype(np.float32)}
+            "spread": np.concatenate(spread), "share": share[pair].astype(np.float32)}
 
 
 def read_displaced(panel: xr.Dataset, corridors: np.ndarray) -> dict:
@@ -173,9 +174,8 @@ def read_stocks(panel: xr.Dataset) -> dict:
     n = panel.sizes["residence"]
     revisions = observed.shape[0]
     r, s, b, d = np.nonzero(np.isfinite(observed))
-    told = np.isfinite(observed).sum((0, 1))[b, d]
     out = {"position": start[s] * n * n + b * n + d, "persons": observed[r, s, b, d].astype(np.float32),
-           "share": ((1 + INDEPENDENT * (told - 1)) / told).astype(np.float32)}
+           "share": np.full(len(r), 1 / revisions, np.float32)}
     difference = np.diff(observed, axis=1)
     r, s, b, d = np.nonzero(np.isfinite(difference))
     displaced = np.nan_to_num(panel.displaced_flow.values).cumsum(0) if "displaced_flow" in panel \
