@@ -115,10 +115,10 @@ def readme(frame: pd.DataFrame) -> str:
         "before another stay, the destination's before the origin's, an office's before UNHCR's. Exceptions: Syria to "
         "Germany 2015 is the national number, by which it is known; Ukraine to Italy 2022 is UNHCR's, as the office "
         "counted refugees later. Two figures that broke this order were exchanged after a first comparison (Somalia to "
-        "Sweden 2010, Ukraine to Moldova 2022). Left out are waves of which most are known to have gone home within the year (Kosovo "
-        "1999, Iraq 1991), and figures that could not be verified: every row says whether it equals a report of the "
-        "panel, or was read on the page that is named. Where the publication itself was not at hand the page is one "
-        "that quotes it, and the row says so (*after*).", "",
+        "Sweden 2010, Ukraine to Moldova 2022). Left out are waves of which most are known to have gone home within "
+        "the year (Kosovo 1999, Iraq 1991), and figures that could not be verified: every row says whether it "
+        "equals a report of the panel, or was read on the page that is named. Where the publication "
+        "itself was not at hand the page is one that quotes it, and the row says so (*after*).", "",
         "A figure bounds the flow from below where it leaves out some who moved (refugees registered, permits of one "
         "kind), from above where it counts some who did not (rehired workers, repeated crossings). Workers who are "
         "cleared for a contract abroad are no moves: some stay at home, and families and workers without papers are "
