@@ -13,7 +13,7 @@ from humanflows.artifacts import manifest_path
 from humanflows.dataset import names
 from humanflows.errors import ArtifactError
 from humanflows.geometry import read_geometry
-from humanflows.panel import reporting_systems
+from humanflows.panel import known_flows, reporting_systems
 from humanflows.schema import TABLES, validate
 from humanflows.sources import catalogue, registry
 from humanflows.sources.corrections import COLUMNS, apply_corrections
@@ -80,6 +80,10 @@ def _systems(places) -> pd.DataFrame:
 
 def _classes(places) -> pd.DataFrame:
     return reporting_systems.read_classes(places["reporting_classes.csv"]).astype(str)
+
+
+def _known(places) -> pd.DataFrame:
+    return known_flows.read_known_flows(places["known_flows.csv"])
 
 
 def _aliases(places) -> pd.DataFrame:
@@ -149,6 +153,13 @@ ENTRIES = (
         free=("reporter",))}, _systems),
     Entry("reporting classes", {"reporting_classes.csv": _own(
         paths.REPORTING_CLASSES, words=("part", "name", "side", "basis"))}, _classes),
+    Entry("known flows", {"known_flows.csv": Table(
+        {"origin": ["POL", "SYR"], "destination": ["DEU", "TUR"], "year": [2012, 2014], "persons": [177758, 1013049],
+         "kind": ["arrivals", "displaced"], "bound": ["none", "lower"], "definition": ["by citizenship", "refugees"],
+         "source": ["OECD", "UNHCR"], "url": ["https://example.org/a", "https://example.org/b"],
+         "checked": ["read on the page"] * 2, "note": ["", "a war"], "comment": [""] * 2}, csv_of(),
+        codes=("origin", "destination"), years=("year",), counts=("persons",), words=("kind", "bound", "checked"),
+        free=("definition", "source", "url", "note", "comment"), may_be_empty=True)}, _known),
     Entry("names", {"territories.csv": _own(paths.TERRITORIES, free=("iso3", "iso2", "name")),
                     "aliases.csv": _own(paths.ALIASES, free=("name", "kind", "territories"))}, _aliases),
     Entry("kept table", _kept(), _is_kept, "territory_year"),
