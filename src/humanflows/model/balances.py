@@ -73,7 +73,7 @@ class Balances:
         """
         others = torch.ones(out.shape[:2], device=out.device).scatter_(1, c.unsqueeze(1), 0.0)
         out, back = out * others.unsqueeze(2), back * others.unsqueeze(2)
-        net, growth_deviation = torch.exp(self.histories.observation.log_deviation[4:])
+        net, growth_deviation = torch.exp(self.histories.observation.log_balance_scatter)
         come, go = back.sum((1, 2)), out.sum((1, 2))
         loss = _mean(_nats(come, go, self.net[t, c], net), self.net_known[t, c])
         death, between = self.model.death_rate[t], self.between_counts[t].unsqueeze(1)

@@ -57,7 +57,7 @@ def _reported_rates(panel, mask, corridors) -> tuple[np.ndarray, np.ndarray]:
     y, o, d = (panel[f"flow_{k}"].values[chosen].astype(int) for k in ("year", "origin", "destination"))
     w = w[chosen]
     place = np.where((side == "immigration")[w], d, o)
-    moves = panel.flow_persons.values[chosen] * np.exp(-panel.report_log_bias.values[w, y])
+    moves = panel.flow_persons.values[chosen] * np.exp(-panel.report_log_bias.values[y, w])
     # Of several series about the same moves, the one with most of them counts.
     total = np.zeros((panel.sizes["witness"], years, n))
     np.add.at(total, (w, y, place), moves)

@@ -133,7 +133,7 @@ def _divmod(x: Tensor, by: int) -> tuple[Tensor, Tensor]:
 def learn_histories(model: FlowModel, observation: ObservationModel, panel: xr.Dataset, mask: np.ndarray,
                     settings: TrainConfig, seed: int, *, hidden: int | None = None,
                     progress: bool = True) -> None:
-    """Fit the cell, and the biases and spreads of reports, to single corridors and to balances; in place.
+    """Fit the cell, and the biases of reports, to single corridors and to balances; in place.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def learn_histories(model: FlowModel, observation: ObservationModel, panel: xr.D
     Raises
     ------
     DivergenceError
-        When the loss is not finite, or a spread runs to zero or to infinity.
+        When the loss is not finite.
     """
     histories = Histories(model, observation, panel, mask)
     balances = None if "margins" in observation.config.without else Balances(histories, panel)
@@ -183,7 +183,6 @@ def learn_histories(model: FlowModel, observation: ObservationModel, panel: xr.D
                  part,
                  tqdm(total=steps, unit="step", disable=not progress, mininterval=2, ncols=100,
                       desc=f"{part} of single corridors, seed {seed}"))
-    observation.check_spreads()
     model.read_covariates()
 
 
@@ -191,7 +190,7 @@ def _descend(model, observation, loss_of, size, steps, batch, rate, clip, rng, h
     """Steps on batches drawn without replacement, pass after pass, with one cycle of the learning rate."""
     if not steps:
         return
-    direct = [observation.log_bias_step, observation.log_spread, observation.log_deviation]
+    direct = [observation.log_bias_step, observation.log_scatter, observation.log_balance_scatter]
     optimiser = torch.optim.AdamW([{"params": list(model.cell.parameters()), "weight_decay": DECAY},
                                    {"params": direct, "weight_decay": 0.0}], lr=rate)
     course = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps + 1)

@@ -6,11 +6,13 @@ report y of a series s about q such moves has
     log(1 + y) = log(1 + q exp(b)) + u + e
 
 with a bias b of the series and year (b moves slowly, and further where the office changed its counting), a lasting
-deviation u of the corridor in that series, and an error e of each report, both heavy-tailed (Student's t [2]_). Means
-and deviations of b, u and e follow the class of the reporting system (``panel.report_priors``), as in MIMOSA [3]_ and
-IMEM [4]_; spreads are learned with the network, when no effect of a single corridor can explain a report away, and
-biases throughout. What anchors the level are the priors: narrow for registers that exchange their records and for
-twelve-month definitions.
+deviation u of the corridor in that series, and an error e of each report, both heavy-tailed (Student's t [2]_). Biases
+are learned around means and with deviations of the class of the reporting system (``panel.report_priors``), as in
+MIMOSA [3]_ and IMEM [4]_; spreads follow from flows that two offices report (``spreads``). Registers that exchange
+their records, and the platform, anchor the level (``observation_data.ANCHORS``).
+
+While the network learns, no effect of a single corridor is there to explain a report; then its residual has the
+variance of a series' corridors, and of their years, around what covariates predict, both learned.
 
 A report by residence sees flow(origin, destination). One of arrivals by citizenship or birthplace i in k sees all who
 were born in i and arrive in k from anywhere; of departures, all born in i who leave j to anywhere.
@@ -31,17 +33,18 @@ import xarray as xr
 from torch import Tensor, nn
 
 from ..config import ObservationConfig
-from ..errors import DivergenceError
+from ..panel.report_priors import require_priors
 from . import observation_data as data
 from .gross import read_gross
 from .recursion import Trajectory
+from .spreads import estimate_spreads
 
 TAIL = 4.0               # degrees of freedom of reports' errors
 LASTING = 0.6            # share of a report's variance around its bias that is the corridor's and lasts
 PROXY = 0.2              # further lasting deviation of counts by citizenship or birthplace: not all of them move so
-SPREAD_SD = 0.4          # of the log of a series' spread around that of its class
-SPREADS = (0.05, 10.0)   # times its class's: beyond, a series has run to zero or infinity
-CORRIDOR, YEAR = 1.0, 0.4     # start of the deviations of a corridor, and of its years, around what covariates predict
+# Deviations of a series' corridors, and of their years, around what covariates predict: prior medians, and the
+# deviation of their logs.
+CORRIDOR, YEAR, SCATTER_SD = 0.6, 0.3, 0.5
 ONWARD_RATE, ONWARD_DEVIATION = 0.01, 0.3     # moves of migrants to third territories a year, and its log deviation
 POPULATION_UNIT = 5.0    # of an error of WPP's population in its parameter: errors of wars have to be within reach
 
@@ -77,11 +80,13 @@ class ObservationModel(nn.Module):
         self.config, self.n = config, panel.sizes["residence"]
         self.labels = panel.witness.values.astype(str).tolist()
         without = config.without
-        reports, biases = data.read_reports(panel, mask & ("reports" not in without))
+        require_priors(panel)
+        mask = mask & ("reports" not in without)
+        spread = estimate_spreads(panel, mask)
+        reports, biases = data.read_reports(panel, mask, spread)
         self._keep("report", **vars(reports), witness=biases.witness[reports.cell] if len(biases.witness) else [])
         self._keep("bias", **vars(biases))
-        exact = data.of_class(panel, data.EXACT).any(1) & (panel.witness_criterion.values.astype(str) == "residence")
-        self._keep("spread", free=(~exact).astype(np.float32))
+        self._keep("series", spread=spread)
         if not without & {"reports", "censored"}:
             self._keep("censored", **data.read_censored(panel, mask, corridors, biases))
         if "displaced" not in without:
@@ -94,13 +99,13 @@ class ObservationModel(nn.Module):
         self._keep("population", persons=panel.population.values.astype(np.float32), known=np.vstack(
             [np.zeros(self.n), np.isfinite(panel.net_migration.values).cumprod(0)]).astype(np.float32))
         self.log_bias_step = nn.Parameter(torch.zeros(len(biases.witness)))
-        self.log_spread = nn.Parameter(torch.zeros(panel.sizes["witness"]))
+        # Learned with the network alone: scatter of corridors, and of their years, of each series around it; of net
+        # migration and of growth.
+        self.log_scatter = nn.Parameter(torch.tensor([np.log(CORRIDOR), np.log(YEAR)], dtype=torch.float32).repeat(
+            panel.sizes["witness"], 1))
+        self.log_balance_scatter = nn.Parameter(torch.ones(2))
         self.lasting = nn.Parameter(torch.zeros(int(reports.series.max()) + 1 if len(reports.series) else 0))
         self.population_error = nn.Parameter(torch.zeros(panel.sizes["date_year"], self.n))
-        # Deviations around what covariates predict: of corridors and of their years, by residence and otherwise; of
-        # net migration and of growth.
-        self.log_deviation = nn.Parameter(torch.tensor([*2 * [np.log(CORRIDOR), np.log(YEAR)], 1.0, 1.0],
-                                                       dtype=torch.float32))
 
     def _keep(self, prefix: str, **arrays):
         for name, value in arrays.items():
@@ -120,10 +125,6 @@ class ObservationModel(nn.Module):
         number = np.bincount(w, minlength=len(self.labels))
         with np.errstate(invalid="ignore"):
             return np.bincount(w, bias, minlength=len(self.labels)) / np.where(number, number, np.nan)
-
-    def spreads(self) -> Tensor:
-        """Standard deviation of each report's log error around its biased mean, [M]."""
-        return self.report_spread * torch.exp((self.log_spread * self.spread_free).index_select(0, self.report_witness))
 
     def predictions(self, run: Trajectory) -> Tensor:
         """What every report should have said [M], persons: moves times the bias of its series and year."""
@@ -145,17 +146,15 @@ class ObservationModel(nn.Module):
         persons : [len(reports)] moves that each report is about.
         reports : positions.
         """
-        residual, count, persistent, own = self._residual(persons, reports)
-        corridor, year = self._around_predictions(reports)
-        variance = corridor + year + persistent + own + count
+        residual, count, corridor, year = self._residual(persons, reports)
+        variance = corridor + year + count
         weight = self.report_weight[reports] * self.report_share[reports]
         nats = student(residual / torch.sqrt(variance)) + 0.5 * torch.log(variance)
         return (nats @ weight) / weight.sum().clamp(min=1e-9)
 
     def marginal_series(self, persons: Tensor, reports: Tensor) -> Tensor:
         """The same of whole series: their means have the corridor's variance, their years the years'."""
-        residual, count, persistent, own = self._residual(persons, reports)
-        corridor, year = self._around_predictions(reports)
+        residual, count, corridor, year = self._residual(persons, reports)
         series, weight = torch.unique(self.report_series[reports], return_inverse=True)[1], self.report_weight[reports]
         number = int(series.max()) + 1
 
@@ -163,8 +162,8 @@ class ObservationModel(nn.Module):
             return torch.zeros(number, device=x.device).index_add_(0, series, x) / length
 
         length = torch.zeros(number, device=residual.device).index_add_(0, series, torch.ones_like(residual))
-        level, single = mean(residual), year + own + count
-        total = mean(corridor + persistent) + mean(single) / length
+        level, single = mean(residual), year + count
+        total = mean(corridor) + mean(single) / length
         between = student(level / torch.sqrt(total)) + 0.5 * torch.log(total)
         free = ((length - 1) / length).index_select(0, series) * weight * data.INDEPENDENT
         within = student((residual - level.index_select(0, series)) / torch.sqrt(single)) + 0.5 * torch.log(single)
@@ -184,29 +183,18 @@ class ObservationModel(nn.Module):
         """
         cell = self.censored_cell[absent]
         expected = persons * torch.exp(self.log_bias[cell])
-        series = self.bias_witness[cell].long()
-        spread = self.censored_spread[absent] * torch.exp((self.log_spread * self.spread_free)[series])
-        corridor, year = torch.exp(2 * self.log_deviation[:2])
-        deviation = torch.sqrt(corridor + year + spread**2 + 1 / (1 + expected.detach()))
+        corridor, year = torch.exp(2 * self.log_scatter[self.bias_witness[cell]]).unbind(1)
+        deviation = torch.sqrt(corridor + year + 1 / (1 + expected.detach()))
         below = torch.special.log_ndtr((torch.log1p(self.censored_limit[absent]) - torch.log1p(expected)) / deviation)
         return -below @ self.censored_share[absent] / self.censored_share[absent].sum() \
             * (self.censored_share.sum() / self.independent_reports)
 
-    def _around_predictions(self, reports) -> tuple[Tensor, Tensor]:
-        """Variances of corridors and of their years around what covariates predict: of flows, or of all who come from
-        a birthplace, who are better predicted."""
-        corridor, year = torch.exp(2 * self.log_deviation[:4]).unflatten(0, (2, 2)).unbind(1)
-        proxy = self.report_proxy[reports].long()
-        return corridor[proxy], year[proxy]
-
     def _residual(self, persons, reports) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Log residuals, and variances: of a count, of the series' corridor, of the report."""
+        """Log residuals, and variances: of a count, of the series' corridors, of their years."""
         expected = self.expected(persons, reports)
         residual = torch.log1p(self.report_persons[reports]) - torch.log1p(expected)
-        spread = self.report_spread[reports] * torch.exp((self.log_spread * self.spread_free)[
-            self.report_witness[reports]])
-        persistent = LASTING * spread**2 + PROXY**2 * self.report_proxy[reports]
-        return residual, 1 / (1 + expected.detach()), persistent, (1 - LASTING) * spread**2
+        corridor, year = torch.exp(2 * self.log_scatter[self.report_witness[reports]]).unbind(1)
+        return residual, 1 / (1 + expected.detach()), corridor, year
 
     @property
     def independent_reports(self) -> float:
@@ -214,32 +202,14 @@ class ObservationModel(nn.Module):
         return float(self.report_share.sum()) if len(self.report_share) else 1.0
 
     def pretraining_prior(self) -> Tensor:
-        """Priors of biases and spreads, nats per independent report."""
-        return (self.bias_prior() + self.spread_prior()) / self.independent_reports
+        """Priors of biases and of scatter around covariates, nats per independent report."""
+        usual = self.log_scatter.new_tensor([np.log(CORRIDOR), np.log(YEAR)])
+        scatter = 0.5 * (((self.log_scatter - usual) / SCATTER_SD) ** 2).sum()
+        return (self.bias_prior() + scatter) / self.independent_reports
 
     def bias_prior(self) -> Tensor:
         """Negative log prior of the biases, nats: heavy-tailed, for the office that no class describes."""
         return student(self.log_bias_step / self.bias_deviation).sum()
-
-    def spread_prior(self) -> Tensor:
-        """Negative log prior of the spreads, nats."""
-        return 0.5 * ((self.log_spread / SPREAD_SD) ** 2).sum()
-
-    def check_spreads(self) -> None:
-        """Refuse a spread that ran to zero or to infinity.
-
-        Raises
-        ------
-        DivergenceError
-            Naming the series.
-        """
-        times = torch.exp(self.log_spread.detach()).cpu().numpy()
-        bad = ~((times > SPREADS[0]) & (times < SPREADS[1]))
-        if bad.any():
-            k = int(np.flatnonzero(bad)[0])
-            raise DivergenceError("training", f"the spread of {self.labels[k]} ran to {times[k]:.3g} times that of its "
-                                  "class", "look at its reports and at its class in data/reporting_systems.csv, or use "
-                                  "a smaller train.cell_rate", key=self.labels[k])
 
     # ---- of a whole run ----
 
@@ -266,13 +236,13 @@ class ObservationModel(nn.Module):
         return {name: value for name, value in terms.items() if name not in without}
 
     def _lasting_deviation(self) -> Tensor:
-        variance = LASTING * self.spreads().detach() ** 2 + PROXY**2 * self.report_proxy
+        variance = LASTING * self.report_spread**2 + PROXY**2 * self.report_proxy
         out = torch.ones_like(self.lasting.detach())
         return out.index_copy(0, self.report_series, torch.sqrt(variance)) if len(out) else out
 
     def _reports(self, run: Trajectory) -> Tensor:
         expected = self.predictions(run)
-        variance = (1 - LASTING) * self.spreads().detach() ** 2 + 1 / (1 + expected.detach())
+        variance = (1 - LASTING) * self.report_spread**2 + 1 / (1 + expected.detach())
         residual = torch.log1p(self.report_persons) - torch.log1p(expected) \
             - self.lasting.index_select(0, self.report_series)
         return (student(residual / torch.sqrt(variance)) + 0.5 * torch.log(variance)) @ self.report_weight

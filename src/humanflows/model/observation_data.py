@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 
 from ..panel.draws import drawn_biases, drawn_weights
-from ..panel.report_priors import require_priors
 from ..panel.reporting_systems import CLASSES, DURATIONS
 from .recursion import DISPLACED_FROM
 
@@ -31,7 +30,7 @@ class Reports:
     share: np.ndarray         # independent reports that it is worth, from its series' length
     cell: np.ndarray
     series: np.ndarray
-    spread: np.ndarray        # prior standard deviation of its log error
+    spread: np.ndarray        # standard deviation of its log error around its biased mean
     proxy: np.ndarray         # bool: by citizenship or birthplace
 
 
@@ -52,24 +51,18 @@ class Biases:
 # Were they free to move together, the biases would swallow the level: in the logarithm of a flow, one is as good as the
 # other.
 ANCHORS = ("register_exchange", "platform")
-EXACT = ("register_exchange",)     # and whose spread is its class's: the rest of what they differ by is the corridor's
 SLOW, BREAK = 0.03, 0.3       # yearly standard deviation of a log bias, and where the office changed its counting
 
 
-def read_reports(panel: xr.Dataset, mask: np.ndarray) -> tuple[Reports, Biases]:
+def read_reports(panel: xr.Dataset, mask: np.ndarray, spread: np.ndarray) -> tuple[Reports, Biases]:
     """Reports and the cells of their biases.
 
     Parameters
     ----------
     panel : with what is expected of its reports (``panel.report_priors``).
     mask : [observation] bool, the reports to learn from.
-
-    Raises
-    ------
-    ArtifactError
-        For a panel without definitions, or with a deviation that is none.
+    spread : [year, witness] standard deviation of log reports around their biased means (``spreads``).
     """
-    require_priors(panel)
     n, years = panel.sizes["origin"], panel.sizes["year"]
     chosen = np.flatnonzero(mask)
     y, o, d, w = (panel[f"flow_{k}"].values[chosen].astype(np.int64) for k in ("year", "origin", "destination",
@@ -88,12 +81,12 @@ def read_reports(panel: xr.Dataset, mask: np.ndarray) -> tuple[Reports, Biases]:
         position=position, persons=panel.flow_persons.values[chosen].astype(np.float32),
         weight=np.ones(len(chosen), np.float32) if weight is None else weight.astype(np.float32),
         share=((1 + INDEPENDENT * (length - 1)) / length).astype(np.float32), cell=cell, series=series,
-        spread=panel.report_spread.values[w, y].astype(np.float32), proxy=~by_residence)
+        spread=spread[y, w].astype(np.float32), proxy=~by_residence)
     return reports, _biases(panel, *np.divmod(cell_key, years))
 
 
 def _biases(panel: xr.Dataset, w: np.ndarray, y: np.ndarray) -> Biases:
-    mean, deviation, system, broken = (panel[k].values[w, y] for k in (
+    mean, deviation, system, broken = (panel[k].values[y, w] for k in (
         "report_log_bias", "report_log_bias_sd", "report_system", "report_break"))
     begins = np.diff(w, prepend=-1) != 0
     gap = np.where(begins, 0, np.diff(y, prepend=0))
@@ -104,13 +97,13 @@ def _biases(panel: xr.Dataset, w: np.ndarray, y: np.ndarray) -> Biases:
         mean = mean + drawn[0][w] + drawn[1][w]
     return Biases(w, y, mean.astype(np.float32), np.where(begins | changed, deviation, step).astype(np.float32),
                   np.maximum.accumulate(np.where(begins, np.arange(len(w)), 0)),
-                  (~(of_class(panel, ANCHORS) & (panel.report_duration.values == DURATIONS.index("12")))[w, y])
-                  .astype(np.float32))
+                  (~anchored_reports(panel)[y, w]).astype(np.float32))
 
 
-def of_class(panel: xr.Dataset, names: tuple[str, ...]) -> np.ndarray:
-    """Whether each series' reports of a year are of a reporting system of these classes, bool [witness, year]."""
-    return np.isin(panel.report_class.values, [list(CLASSES).index(name) for name in names])
+def anchored_reports(panel: xr.Dataset) -> np.ndarray:
+    """Whether the reports of a series and year anchor the level of flows, bool [year, witness]."""
+    return np.isin(panel.report_class.values, [list(CLASSES).index(name) for name in ANCHORS]) \
+        & (panel.report_duration.values == DURATIONS.index("12"))
 
 
 def read_censored(panel: xr.Dataset, mask: np.ndarray, corridors: np.ndarray, biases: Biases) -> dict:
@@ -118,13 +111,13 @@ def read_censored(panel: xr.Dataset, mask: np.ndarray, corridors: np.ndarray, bi
 
     Returns
     -------
-    dict of arrays [K]: ``position``, ``cell`` (of ``biases``), ``limit`` (persons), ``spread`` (prior), ``share``
-    (independent counts that it is worth); empty without such a source.
+    dict of arrays [K]: ``position``, ``cell`` (of ``biases``), ``limit`` (persons), ``share`` (independent counts that
+    each is worth); empty without such a source.
     """
     n, years = panel.sizes["origin"], panel.sizes["year"]
     source = panel.witness_source.values.astype(str)
     cells = biases.witness.astype(np.int64) * years + biases.year
-    position, cell, limit, spread = [], [], [], []
+    position, cell, limit = [], [], []
     for name, below in CENSORED_BELOW.items():
         for w in np.flatnonzero(source == name):
             mine = panel.flow_witness.values == w
@@ -140,14 +133,13 @@ def read_censored(panel: xr.Dataset, mask: np.ndarray, corridors: np.ndarray, bi
                 position.append(year * n * n + flat)
                 cell.append(np.full(len(flat), np.searchsorted(cells, w * years + year)))
                 limit.append(np.full(len(flat), below, np.float32))
-                spread.append(np.full(len(flat), panel.report_spread.values[w, year], np.float32))
     if not position:
         return {}
     position = np.concatenate(position)
     _, pair, length = np.unique(position % (n * n), return_inverse=True, return_counts=True)
     share = (1 + INDEPENDENT * (length - 1)) / length
     return {"position": position, "cell": np.concatenate(cell), "limit": np.concatenate(limit),
-            "spread": np.concatenate(spread), "share": share[pair].astype(np.float32)}
+            "share": share[pair].astype(np.float32)}
 
 
 def read_displaced(panel: xr.Dataset, corridors: np.ndarray) -> dict:

@@ -31,10 +31,11 @@ from .recursion import FlowModel, Trajectory
 
 # What decides the weights that a training ends in.
 TRAINING_CODE = (*(f"model/{m}.py" for m in ("accounting", "balances", "courses", "histories", "network", "recursion",
-                                             "train", "effects", "gross", "observation", "observation_data")),
+                                             "train", "effects", "gross", "observation", "observation_data",
+                                             "spreads")),
                  "panel/features.py", "panel/harmonise.py", "panel/report_priors.py", "panel/splits.py")
-# Learned with the network alone: beside an effect for every report, spreads would run to zero.
-LEARNED_WITH_CELL = ("observation.log_spread", "observation.log_deviation")
+# Learned with the network alone, and then at rest as it is.
+LEARNED_WITH_CELL = ("observation.log_scatter", "observation.log_balance_scatter")
 SCALE = 1e-5         # of the nats whose gradient is clipped
 SMALL = 100          # territories: below, a second thread costs more than it brings
 
@@ -108,8 +109,7 @@ def _validation_score(panel, validation: np.ndarray, observation: ObservationMod
     chosen = np.flatnonzero(validation[o, d] & told & (panel.witness_criterion.values == "residence")[w])
     position = torch.as_tensor(y[chosen] * n * n + o[chosen] * n + d[chosen])
     observed = torch.as_tensor(np.log1p(panel.flow_persons.values[chosen]), dtype=torch.float32)
-    spread = torch.as_tensor(panel.report_spread.values[w[chosen], y[chosen]], dtype=torch.float32)
-    cell, series = torch.as_tensor(cell[chosen]), torch.as_tensor(w[chosen])
+    spread, cell = observation.series_spread.cpu()[y[chosen], w[chosen]], torch.as_tensor(cell[chosen])
     constant = math.lgamma((TAIL + 1) / 2) - math.lgamma(TAIL / 2) - 0.5 * math.log(TAIL * math.pi)
 
     @torch.no_grad()
@@ -118,8 +118,7 @@ def _validation_score(panel, validation: np.ndarray, observation: ObservationMod
             return float("nan")
         device = run.flow.device
         expected = run.flow.reshape(-1)[position.to(device)] * torch.exp(observation.log_bias[cell.to(device)])
-        own = spread.to(device) * torch.exp((observation.log_spread * observation.spread_free)[series.to(device)])
-        deviation2 = own**2 + 1 / (1 + expected)
+        deviation2 = spread.to(device) ** 2 + 1 / (1 + expected)
         residual = torch.log1p(expected) - observed.to(device)
         return float((student(residual / torch.sqrt(deviation2)) + 0.5 * torch.log(deviation2)).mean()) - constant
 

@@ -27,7 +27,7 @@ def report_priors(panel: xr.Dataset, systems: pd.DataFrame | None = None,
 
     Returns
     -------
-    dict of variables (witness, year): ``report_log_bias`` and ``report_log_bias_sd``, mean and standard deviation of
+    dict of variables (year, witness): ``report_log_bias`` and ``report_log_bias_sd``, mean and standard deviation of
     the log of a report over the flow of stays of twelve months; ``report_spread``, standard deviation of the log of a
     single report around its biased mean; ``report_system``, line of the definition in its table; ``report_class`` and
     ``report_duration``, positions in ``reporting_systems.CLASSES`` and ``DURATIONS``; ``report_break``, 1 where the
@@ -61,7 +61,7 @@ def report_priors(panel: xr.Dataset, systems: pd.DataFrame | None = None,
              "report_class": f"position in {', '.join(CLASSES)}; -1: no report",
              "report_duration": f"position in {', '.join(DURATIONS)}; -1: no report",
              "report_break": "1 where the reporting system changes"}
-    return {name: (("witness", "year"), values, {"long_name": about[name]}) for name, values in out.items()}
+    return {name: (("year", "witness"), values.T, {"long_name": about[name]}) for name, values in out.items()}
 
 
 def require_priors(panel: xr.Dataset) -> None:
@@ -75,13 +75,13 @@ def require_priors(panel: xr.Dataset) -> None:
     if missing := [name for name in NAMES if name not in panel]:
         raise ArtifactError("panel", f"it lacks {missing[0]}: it was made before reports had definitions",
                             "make it again with humanflows harmonise", key=missing[0])
-    at = panel.flow_witness.values.astype(int), panel.flow_year.values.astype(int)
+    at = panel.flow_year.values.astype(int), panel.flow_witness.values.astype(int)
     for name in NAMES[:3]:
         value = panel[name].values[at]
         bad = ~np.isfinite(value) | ((value <= 0) if name != "report_log_bias" else False)
         if bad.any():
             k = int(np.flatnonzero(bad)[0])
-            series, year = str(panel.witness.values[at[0][k]]), int(panel.year.values[at[1][k]])
+            series, year = str(panel.witness.values[at[1][k]]), int(panel.year.values[at[0][k]])
             raise ArtifactError("panel", f"{name} is {value[k]} for reports of {series} in {year}", "define the "
                                 "reporting system, and its class with deviations above zero, and harmonise again",
                                 key=series)
