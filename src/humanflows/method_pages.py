@@ -32,7 +32,7 @@ def data_section() -> list[str | Table | Fold]:
         ("report of a flow", "the spread of its class, times a factor that is learned", t),
         ("– of its variance, what lasts in a corridor", f"{o.LASTING:.0%}", t),
         ("– by citizenship or birthplace, lasts in addition", _log(o.PROXY), t),
-        ("– factor of a series' spread", f"{_log(o.SPREAD_SD)} around its class", _NORMAL),
+        ("– factor of a spread", f"{_log(o.SPREAD_SD)} around its class", _NORMAL),
         ("bias, first year", "as its class and the stay that counts leave open", t),
         ("– from one year to the next", _log(d.SLOW), t),
         ("– where the office changed its counting", _log(d.BREAK), t),
