@@ -86,7 +86,31 @@ def release_profile() -> str:
 
 
 def _banner_of_release() -> str:
-    return banner(release_profile())
+    return "\n".join(filter(None, (banner(release_profile()), earlier_method())))
+
+
+def earlier_method() -> str:
+    """Admonition for as long as the release at hand was made by the method before the observation model; then nothing.
+
+    A release's manifest names the settings that made it: those of a loss then, those of an observation model since.
+
+    Raises
+    ------
+    ArtifactError
+        When the release has no manifest.
+    """
+    file = artifacts.require(paths.RELEASE / "manifest.json", "humanflows release --profile world")
+    inputs = json.loads(file.read_text(encoding="utf-8")).get("inputs") or {}
+    if "loss" not in inputs:
+        return ""
+    return ("::::{admonition} Numbers of release 1.1, by its own method\n:class: warning\n"
+            "The estimates, scores and intervals that this book shows of the real world are those of release 1.1, "
+            "until the next release replaces them. They were made by an earlier method, and not by the one that "
+            "{doc}`Methods </book/methods>` describes: its loss was a weighted sum of squared errors, biases of "
+            "offices were shrunk towards none, refugees were a covariate alone, five-year reconstructions were learned "
+            "from, and the epoch was chosen by the error on raw reports. Bookkeeping and held-out corridors are the "
+            "same.\n"
+            "::::\n")
 
 
 def _cell(value) -> str:
@@ -193,8 +217,8 @@ def ablation_part() -> str:
 _ERROR_FIGURES = {
     "worst_corridors": ("Reported and estimated means of the corridors with the largest share of the error.",
                         "Held-out corridors that contribute most to the error. A line joins what is reported and what "
-                        "is estimated; the diamond is what another witness says of the same years. Beside it, what the "
-                        "data hint."),
+                        "is estimated; the diamond is what another office or source says of the same years. Beside "
+                        "it, what the data hint."),
     "residuals": ("Ratio of estimated to reported flows, with intervals, by group of held-out corridors and by year.",
                   "Estimated over reported flows on held-out corridors, by group, with 95% intervals; one is right on "
                   "average. Offices miss people who leave, so that departures should lie to the right of arrivals."),
@@ -228,7 +252,7 @@ def errors_part() -> str:
     rows = [{**row, "series": series_name(row["series"])} for row in shock_rows(tables["shock_scores"])]
     parts.append("A rise is the mean of the years of a shock over the mean of the years before, counted from a hundred "
                  "persons; *found* is the estimated change in persons over the one beside it.\n\n"
-                 "````{dropdown} Every shock, every witness\n" + markdown_table(rows, _SHOCKS) + "````\n")
+                 "````{dropdown} Every shock, by all who report it\n" + markdown_table(rows, _SHOCKS) + "````\n")
     return "\n".join(parts)
 
 
@@ -257,7 +281,7 @@ def witnesses_part() -> str:
     from ..sources.catalogue import SOURCES
 
     if not (paths.RELEASE / "witnesses.csv").is_file():
-        return "*The release at hand was made without a table of witnesses; the next one will have it.*\n"
+        return "*The release at hand was made without a table of those who report; the next one will have it.*\n"
     table = pd.read_csv(paths.RELEASE / "witnesses.csv", keep_default_na=False, na_values=[""])
     drawn = {"undercount": len(both_sides(table)) > 0, "other_side": len(checked_departures(table)) > 0}
     parts, sentences = [], witness_sentences(table)
@@ -610,7 +634,7 @@ def draw_known(target: Path) -> None:
 
 def generated_parts(profile: str) -> dict[str, Callable[[], str]]:
     """What stands in the place of each marker of a page, by its name."""
-    from .. import reporting_pages, source_pages
+    from .. import method_pages, reporting_pages, source_pages
     from ..results import interval_report, known_report, needs_report, speed
     from ..results.protocol_report import SECTIONS
 
@@ -623,7 +647,8 @@ def generated_parts(profile: str) -> dict[str, Callable[[], str]]:
             **{f"{_KNOWN}{s}": partial(known_part, s) for s in known_report.SECTIONS},
             **{f"panel_{s}": partial(report_part, source_pages.section, s) for s in source_pages.SECTIONS},
             **{f"reporting_{s}": partial(report_part, reporting_pages.section, s) for s in reporting_pages.SECTIONS},
-            "numbers": lambda: numbers_part(profile),
+            **{f"method_{s}": partial(report_part, method_pages.section, s) for s in method_pages.SECTIONS},
+            "numbers": lambda: numbers_part(profile), "earlier_method": earlier_method,
             "release_banner": _banner_of_release, "build_report": lambda: build_report(profile),
             "countries": countries_part, "grades": grades_part}
 
