@@ -93,6 +93,8 @@ def readme(frame: pd.DataFrame) -> str:
         "years, system, duration of stay, class, breaks, reference |",
         "| `reporting_classes.csv` | expected log bias of a report, by duration and by class and side |",
         "| `duration_coefficients.csv` | published factors between durations of stay |",
+        "| `trusted_offices.csv` | whose reports can be held against an estimate, and why: reporter, side, reason, "
+        "reference |",
         "| `panel/` | what two reports of one flow say of each other |",
         "| `baci_order.csv` | order of the rows of the trade matrix of 2000–2020 |",
         "| `uk_national_insurance.csv` | adults from overseas who registered for a National Insurance number, the "

@@ -13,7 +13,7 @@ from humanflows.artifacts import manifest_path
 from humanflows.dataset import names
 from humanflows.errors import ArtifactError
 from humanflows.geometry import read_geometry
-from humanflows.panel import reporting_systems
+from humanflows.panel import reporting_systems, trusted_offices
 from humanflows.schema import TABLES, validate
 from humanflows.sources import catalogue, registry
 from humanflows.sources.corrections import COLUMNS, apply_corrections
@@ -80,6 +80,10 @@ def _systems(places) -> pd.DataFrame:
 
 def _classes(places) -> pd.DataFrame:
     return reporting_systems.read_classes(places["reporting_classes.csv"]).astype(str)
+
+
+def _trusted(places) -> pd.DataFrame:
+    return trusted_offices.read_trusted_offices(places["trusted_offices.csv"]).astype(str)
 
 
 def _aliases(places) -> pd.DataFrame:
@@ -149,6 +153,8 @@ ENTRIES = (
         free=("reporter",))}, _systems),
     Entry("reporting classes", {"reporting_classes.csv": _own(
         paths.REPORTING_CLASSES, words=("part", "name", "side", "basis"))}, _classes),
+    Entry("trusted offices", {"trusted_offices.csv": _own(
+        paths.TRUSTED_OFFICES, words=("side",), free=("reporter",))}, _trusted),
     Entry("names", {"territories.csv": _own(paths.TERRITORIES, free=("iso3", "iso2", "name")),
                     "aliases.csv": _own(paths.ALIASES, free=("name", "kind", "territories"))}, _aliases),
     Entry("kept table", _kept(), _is_kept, "territory_year"),
