@@ -10,8 +10,10 @@ from humanflows.errors import DuplicateKeyError, SchemaError, UnknownTerritoryEr
 from humanflows.panel.reporting_systems import read_systems
 from humanflows.panel.trusted_offices import COLUMNS, SIDES, is_trusted, read_trusted_offices, trusted_reports
 
+HEADER = ",".join(COLUMNS)
 
-def written(tmp_path, *rows, header=",".join(COLUMNS)):
+
+def written(tmp_path, *rows, header=HEADER):
     file = tmp_path / "trusted_offices.csv"
     file.write_text("\n".join([header, *rows]) + "\n")
     return file

@@ -81,6 +81,16 @@ def test_net_migration_and_stocks():
     assert table.loc["stock differences, R", "result"] == "hit"
 
 
+def test_the_folds_together_lead_and_trusted_rows_do_not_count_twice():
+    one = tables()
+    both = {k: pd.concat([t, t.assign(protocol="all five folds")], ignore_index=True) for k, t in one.items()}
+    assert set(measure_targets(one).protocol) == {"fold-1", "net-third"}
+    assert set(measure_targets(both).protocol) == {"all five folds", "net-third"}
+    flows = one["flows"].assign(offices="all")
+    twice = {**one, "flows": pd.concat([flows, flows.assign(offices="trusted", log_r=0.0)], ignore_index=True)}
+    pd.testing.assert_frame_equal(measure_targets(twice), measure_targets(one))
+
+
 def test_what_was_not_run_is_not_measured():
     table = judged(protocols=("all five folds",))
     assert (table[table.protocol == "all five folds"].result == "not measured").all()

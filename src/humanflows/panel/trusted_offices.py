@@ -1,7 +1,7 @@
 """The offices whose reports can be held against an estimate: their departures and arrivals stand near the truth.
 
-``data/trusted_offices.csv`` has a row for each office and side, with the reason. The others are no worse as offices: they
-count something else (every registration, permanent moves alone) or are told only of few who leave
+``data/trusted_offices.csv`` has a row for each office and side, with the reason. The others are no worse as offices:
+they count something else (every registration, permanent moves alone) or are told only of few who leave
 (``data/reporting_systems.csv``), so that a right estimate is far from their number. A platform is not an office.
 """
 from functools import cache
@@ -63,8 +63,9 @@ def read_trusted_offices(file: Path | None = None) -> pd.DataFrame:
     frame = frame.assign(side=sides).explode("side")
     twice = frame.duplicated(["reporter", "side"]).to_numpy()
     if twice.any():
-        raise DuplicateKeyError(file, f"{frame['reporter'][twice].iloc[0]}, {frame['side'][twice].iloc[0]} stands twice",
-                                "keep one of the rows", key=f"row {frame.index[twice][0]}")
+        first = frame[twice].iloc[0]
+        raise DuplicateKeyError(file, f"{first['reporter']}, {first['side']} stands twice", "keep one of the rows",
+                                key=f"row {first.name}")
     return frame[list(COLUMNS)]
 
 

@@ -372,8 +372,9 @@ def score(observed, estimated, corridor, year) -> dict[str, float]:
     """
     o, e = _counts(observed=observed, estimated=estimated)
     return {"n": len(o), "r": pearson_r(o, e), "log_r": log_r(o, e), "abs_log_error": mean_abs_log_error(o, e),
-            "median_log_error": median_log_error(o, e), "cpc": common_part_of_commuters(o, e), "log_bias": log_bias(o, e),
-            "within_r": within_corridor_r(o, e, corridor), "change_r": change_r(o, e, corridor, year)}
+            "median_log_error": median_log_error(o, e), "cpc": common_part_of_commuters(o, e),
+            "log_bias": log_bias(o, e), "within_r": within_corridor_r(o, e, corridor),
+            "change_r": change_r(o, e, corridor, year)}
 
 
 def score_table(observed, peers: Mapping[str, np.ndarray], corridor, year, **labels) -> pd.DataFrame:

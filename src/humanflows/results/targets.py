@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from .offices import of_offices
 from .peers import REFERENCE
 from .validation import OWN
 
 COLUMNS = ("target", "protocol", "score", "wanted", "measured", "margin", "result")
-SETS = ("fold-1", "all five folds")     # where corridors were held out
+TOGETHER, ALONE = "all five folds", "fold-1"    # where corridors were held out
 NO_NATIONAL, WITHHELD = "without national statistics", "withheld territories"
 _IMFSC = {"collection": "undesa_imfsc", "criterion": "residence", "part": "held_out"}
 
@@ -53,19 +54,23 @@ WITHHELD_TARGETS: tuple[Target, ...] = tuple(
 LOG_BIAS = 0.15     # most, either way, in every collection
 
 
-def measure_targets(tables: Mapping[str, pd.DataFrame], protocols: Sequence[str] = SETS) -> pd.DataFrame:
+def measure_targets(tables: Mapping[str, pd.DataFrame], protocols: Sequence[str] | None = None) -> pd.DataFrame:
     """Every target beside what was measured.
 
     Parameters
     ----------
     tables : "flows", "net_migration" and "stocks" as :func:`humanflows.protocols.collect` writes them.
-    protocols : whose held-out corridors the targets are about.
+    protocols : whose held-out corridors the targets are about; by default all folds together or, where these were not
+        run, the first one.
 
     Returns
     -------
     DataFrame with columns ``COLUMNS``: ``wanted`` is the mark, ``margin`` how far the measured lies on the right side
     of it (negative: on the wrong one), ``result`` "hit", "missed", or "not measured" where a number is missing.
     """
+    tables = {**tables, "flows": of_offices(tables["flows"])}
+    if protocols is None:
+        protocols = [TOGETHER if (tables["flows"]["protocol"] == TOGETHER).any() else ALONE]
     rows = [_judge(t, tables, p) for p in protocols for t in TARGETS]
     rows += [_judge(t, tables, "net-third") for t in WITHHELD_TARGETS]
     flows = tables["flows"]
