@@ -3,6 +3,8 @@
 ``data/trusted_offices.csv`` has a row for each office and side, with the reason. The others are no worse as offices:
 they count something else (every registration, permanent moves alone) or are told only of few who leave
 (``data/reporting_systems.csv``), so that a right estimate is far from their number. A platform is not an office.
+
+The list is about real offices. Those of the simulated world bear their names, but count in ways that are drawn by lot.
 """
 from functools import cache
 from pathlib import Path
