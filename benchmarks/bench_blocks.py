@@ -36,8 +36,8 @@ def measure_year(*, territories: int, size: int | None, threads: int = 2, repeat
     import torch
 
     torch.set_num_threads(threads)
+    from blocks import step_by_blocks
     from humanflows.model.accounting import step
-    from humanflows.model.blocks import step_by_blocks
     from traffic import Traffic
 
     world, more = random_year(territories), {} if size is None else {"size": size}
@@ -79,8 +79,8 @@ def measure_dask(*, territories: int, size: int, workers: int, repeats: int = 3)
     torch.set_num_threads(1)
     from distributed import Client, LocalCluster
 
+    from blocks import over_dask, step_by_blocks
     from humanflows.model.accounting import step
-    from humanflows.model.blocks import over_dask, step_by_blocks
 
     world, seconds = random_year(territories), []
     with (torch.no_grad(), LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,

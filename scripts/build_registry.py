@@ -95,6 +95,8 @@ def readme(frame: pd.DataFrame) -> str:
         "| `duration_coefficients.csv` | published factors between durations of stay |",
         "| `trusted_offices.csv` | whose reports can be held against an estimate, and why: reporter, side, reason, "
         "reference |",
+        "| `known_flows.csv` | published figures of well-known corridors and years that the estimates are held "
+        "against: figure, kind, whether it bounds the flow, definition, source, address, how it was verified |",
         "| `panel/` | what two reports of one flow say of each other |",
         "| `baci_order.csv` | order of the rows of the trade matrix of 2000–2020 |",
         "| `uk_national_insurance.csv` | adults from overseas who registered for a National Insurance number, the "
@@ -103,6 +105,26 @@ def readme(frame: pd.DataFrame) -> str:
         "v3.0 |",
         "| `geometry/` | outlines for the maps |",
         "| `release/` | the project's own results |", "",
+        "## How the known flows were chosen", "",
+        "Before our estimates of them were looked at. Taken were corridors and years that readers look up first and of "
+        "which somebody published a figure: accessions to the European Union, wars and returns since 1992, Venezuela, "
+        "contract labour of Asia and the Gulf, the successors of the Soviet Union; and for every region of the world, "
+        "as origin and as destination, large and small flows, down to a few persons between islands. Eight are an "
+        "exception: they were put on the list because release 1.1 was known to miss them (India and Nigeria to the "
+        "United Kingdom 2022, Bangladesh to Saudi Arabia 2022, Romania to Spain 2007, Poland to Germany 2012, Syria to "
+        "Germany 2015, Ukraine to Russia 1994, Myanmar to Bangladesh 2017).", "",
+        "Of several figures of a flow the list has the one by residence before the one by citizenship, twelve months "
+        "before another stay, the destination's before the origin's, an office's before UNHCR's. Exceptions: Syria to "
+        "Germany 2015 is the national number, by which it is known; Ukraine to Italy 2022 is UNHCR's, as the office "
+        "counted refugees later. Two figures that broke this order were exchanged after a first comparison (Somalia to "
+        "Sweden 2010, Ukraine to Moldova 2022). Left out are waves of which most are known to have gone home within "
+        "the year (Kosovo 1999, Iraq 1991), and figures that could not be verified: every row says whether it "
+        "equals a report of the panel, or was read on the page that is named. Where the publication "
+        "itself was not at hand the page is one that quotes it, and the row says so (*after*).", "",
+        "A figure bounds the flow from below where it leaves out some who moved (refugees registered, permits of one "
+        "kind), from above where it counts some who did not (rehired workers, repeated crossings). Workers who are "
+        "cleared for a contract abroad are no moves: some stay at home, and families and workers without papers are "
+        "missing. They are held to be about as large as the flow unless their row says otherwise.", "",
         "## Sources read by the project", "",
         "| name | title | files | licence | years |", "|---|---|---|---|---|",
     ]

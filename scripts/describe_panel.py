@@ -1,4 +1,5 @@
-"""Write data/panel: what the panel of the real sources holds and leaves out, and what two reports of one flow say.
+"""Write data/panel: what the panel of the real sources holds and leaves out, what two reports of one flow say, and what
+sources say of whole territories.
 
 Usage: python scripts/describe_panel.py, after humanflows harmonise --profile world
 """
@@ -8,6 +9,7 @@ from humanflows import paths, pipeline
 from humanflows.artifacts import require_whole, write_text
 from humanflows.config import load_config
 from humanflows.panel.double_reports import compare_definitions, compare_double_reports
+from humanflows.panel.reported_totals import describe_totals
 from humanflows.sources.catalogue import SOURCES, load_all
 
 
@@ -23,6 +25,8 @@ def main() -> None:
     for name in pipeline.PANEL_TABLES:
         made = require_whole(pipeline.table_path(config, name), "harmonise", of=pipeline.panel_path(config))
         print(write_text(paths.PANEL / f"{name}.csv", made.read_text(encoding="utf-8")))
+    for name, table in describe_totals(pipeline.open_panel(config)).items():
+        print(write_text(paths.PANEL / f"{name}.csv", table.to_csv(index=False, lineterminator="\n")))
     sources = [name for name, source in SOURCES.items() if "flow" in source.tables]
     for file, text in compared(load_all(sources)["flow"]).items():
         print(write_text(file, text))

@@ -23,7 +23,6 @@ from humanflows import cluster as cluster_module
 from humanflows.config import EnsembleConfig
 from humanflows.ensemble import member_config
 from humanflows.errors import ArtifactError, ConfigError, DivergenceError
-from humanflows.model import stacked
 from humanflows.model import train as training
 from humanflows.model.recursion import FlowModel
 from humanflows.panel.splits import make_splits, training_observations
@@ -215,6 +214,29 @@ def test_a_damaged_file_is_made_again(made, panel, config, name):
     assert contents(made[1]) == before
 
 
+def test_a_checkpoint_that_is_damaged_or_of_another_training_is_begun_anew(made, panel, config, tmp_path):
+    (tmp_path / ensemble.CHECKPOINT).write_bytes(b"no weights")
+    assert ensemble.keep_member(panel, member_config(config, 2), tmp_path)
+    assert contents(tmp_path) == contents(made[2]) and not (tmp_path / ensemble.CHECKPOINT).exists()
+    other = tmp_path / "other"
+    drawn = ensemble.member_panel(panel, member_config(config, 1))
+    splits = make_splits(panel, member_config(config, 1).split)
+    training.fit_member(drawn, splits, member_config(config, 1), other / ensemble.CHECKPOINT, progress=False,
+                        stop_after=2)
+    assert ensemble.keep_member(panel, member_config(config, 2), other)
+    assert contents(other) == contents(made[2]) and not (other / ensemble.CHECKPOINT).exists()
+
+
+def test_an_error_of_something_else_is_not_hidden(panel, config, tmp_path, monkeypatch):
+    def failing(*_, **__):
+        raise ArtifactError(tmp_path / "elsewhere", "is broken", "mend it")
+
+    monkeypatch.setattr(training, "fit_member", failing)
+    with pytest.raises(ArtifactError, match="elsewhere"):
+        ensemble.keep_member(panel, member_config(config, 1), tmp_path)
+    assert not (tmp_path / ensemble.WEIGHTS).exists()
+
+
 # ---- workers
 
 def test_two_workers_one_killed_midway_end_in_the_same_bytes(build, tmp_path, monkeypatch):
@@ -263,6 +285,22 @@ def test_a_failure_does_not_stop_the_others(build, here, tmp_path, monkeypatch, 
         ensemble.run_ensemble("twin", settings=SMALL, members=2)
     assert (ensemble.member_folder("twin", 2) / ensemble.ESTIMATES).is_file()
     assert "member 1 failed" in capsys.readouterr().out
+
+
+def test_a_member_that_diverges_leaves_the_others_and_no_files(build, here, tmp_path, monkeypatch):
+    monkeypatch.setattr(ensemble, "folder", lambda profile, design: tmp_path)
+    fit = training.fit_member
+
+    def one_diverges(panel, splits, config, checkpoint, **more):
+        if config.seed == 1:
+            raise DivergenceError("training", "it diverged", "use lower rates")
+        return fit(panel, splits, config, checkpoint, **more)
+
+    monkeypatch.setattr(training, "fit_member", one_diverges)
+    with pytest.raises(DivergenceError, match="it diverged"):
+        ensemble.run_ensemble("twin", settings=SMALL, members=2)
+    first, second = (ensemble.member_folder("twin", k) for k in (1, 2))
+    assert not (first / ensemble.WEIGHTS).exists() and all((second / name).is_file() for name in ensemble.FILES)
 
 
 def test_the_panel_is_sent_where_files_are_not_shared(made, here, tmp_path, monkeypatch):
@@ -386,47 +424,6 @@ def test_a_wrong_address_ends_the_command_at_once_in_one_line(build):
     assert done.returncode == 1 and "ConfigError" in line and "nonsense" in line
 
 
-# ---- stacked
-
-def test_a_stack_leaves_the_files_that_single_members_leave(panel, config, here, tmp_path, monkeypatch):
-    asked = []
-    fit = stacked.fit_members
-    monkeypatch.setattr(stacked, "fit_members", lambda *a, **k: (asked.append(len(a[2])), fit(*a, **k))[1])
-    monkeypatch.setattr(training, "fit_member", lambda *a, **k: pytest.fail("one by itself"))
-    made = {k: tmp_path / f"stacked-{k}" for k in (1, 2, 4)}
-    monkeypatch.setattr(ensemble, "member_folder", lambda profile, number, design: made[number])
-    assert ensemble.run_ensemble("twin", settings=SMALL, members=4, only=[1, 2, 4], stack=3) == made
-    monkeypatch.undo()
-    assert asked == [3]
-    for number, folder in made.items():
-        assert {f.name for f in folder.iterdir()} == {*ensemble.FILES, *(f"{f}.manifest.json" for f in
-                                                                         (ensemble.WEIGHTS, ensemble.ESTIMATES))}
-        about = artifacts.read_manifest(folder / ensemble.WEIGHTS)
-        assert (about["seed"], about["stacked_with"]) == (number, 3)
-    ensemble.keep_member(panel, member_config(config, 4), tmp_path / "alone")
-    one, other = (np.log1p(open_estimates(f / ensemble.ESTIMATES).flow.values) for f in (made[4], tmp_path / "alone"))
-    assert np.abs(one - other).max() < 1e-2
-    monkeypatch.setattr(stacked, "fit_members", lambda *a, **k: pytest.fail("trained again"))
-    assert not any(ensemble.keep_members(panel, [member_config(config, k) for k in made], list(made.values())))
-
-
-def test_a_checkpoint_of_another_training_does_not_stop_a_stack(panel, config, tmp_path):
-    configs, targets = [member_config(config, k) for k in (1, 2)], [tmp_path / "1", tmp_path / "2"]
-    targets[1].mkdir()
-    (targets[1] / ensemble.CHECKPOINT).write_bytes(b"no weights")
-    assert ensemble.keep_members(panel, configs, targets) == [True, True]
-    assert not any((t / ensemble.CHECKPOINT).exists() for t in targets)
-
-
-def test_an_error_of_something_else_is_not_hidden(panel, config, tmp_path, monkeypatch):
-    def failing(*_, **__):
-        raise ArtifactError(tmp_path / "elsewhere", "is broken", "mend it")
-
-    monkeypatch.setattr(stacked, "fit_members", failing)
-    with pytest.raises(ArtifactError, match="elsewhere"):
-        ensemble.keep_members(panel, [member_config(config, k) for k in (1, 2)], [tmp_path / "1", tmp_path / "2"])
-
-
 # ---- read
 
 def test_members_are_stacked_and_read_only_where_used(made, config):
@@ -491,7 +488,7 @@ def test_the_command_runs_what_it_is_told(build, monkeypatch):
                                         "tcp://x:1", "--ship", "--set", "train.epochs=2"])
     assert done.exit_code == 0, done.output
     assert asked == {"profile": "twin", "design": None, "members": 6, "only": [3, 4], "workers": 3, "threads": 1,
-                     "cluster": "tcp://x:1", "ship": True, "stack": 1, "settings": {"train": {"epochs": 2}}}
+                     "cluster": "tcp://x:1", "ship": True, "settings": {"train": {"epochs": 2}}}
     assert "workers of tcp://x:1" in done.output
     refused = CliRunner().invoke(cli.app, ["ensemble", "--only", "a"])
     assert refused.exit_code == 1 and "[only]" in refused.output
@@ -510,29 +507,13 @@ def test_only_files_of_a_member_are_taken_from_a_worker(tmp_path, name):
 
 def test_one_bad_worker_does_not_stop_the_other_members(build, config, monkeypatch, capsys):
     """Its member counts as failed; nothing of it is written."""
-    def sent(jobs, panel):
-        return [{"number": j.number, "host": "here", "device": "cpu", "seconds": 0.0, "made": True,
-                 "files": {"../x" if j.number == 1 else ensemble.HISTORY: b"epoch\n"}} for j in jobs]
+    def sent(job, panel):
+        return {"number": job.number, "host": "here", "device": "cpu", "seconds": 0.0, "made": True,
+                "files": {"../x" if job.number == 1 else ensemble.HISTORY: b"epoch\n"}}
 
-    monkeypatch.setattr(ensemble, "make_members", sent)
+    monkeypatch.setattr(ensemble, "make_member", sent)
     jobs = [job(config, pipeline.panel_path(config), build / "taken" / str(k), number=k) for k in (1, 2)]
     with inside() as client, pytest.raises(ArtifactError) as caught:
-        ensemble._run(client, [[j] for j in jobs], None)
+        ensemble._run(client, jobs, None)
     assert caught.value.file == "here" and "member 1 failed" in capsys.readouterr().out
     assert [f.name for f in (build / "taken").rglob("*") if f.is_file()] == [ensemble.HISTORY]
-
-
-def test_of_a_stack_the_members_that_did_not_diverge_are_kept(panel, config, tmp_path, monkeypatch):
-    fit = stacked.fit_members
-
-    def one_fails(*given, **more):
-        members = fit(*given, **more)
-        members[0].failed = DivergenceError("training", "it diverged", "use lower rates")
-        return members
-
-    monkeypatch.setattr(stacked, "fit_members", one_fails)
-    targets = [tmp_path / k for k in "ab"]
-    with pytest.raises(DivergenceError):
-        ensemble.keep_members(panel, [member_config(config, k) for k in (1, 2)], targets)
-    assert not (targets[0] / ensemble.WEIGHTS).exists()
-    assert all((targets[1] / name).is_file() for name in ensemble.FILES)

@@ -34,15 +34,17 @@ from .workers import run_side_by_side
 MADE_BY = "humanflows ablate"
 VALIDATION_SHARE = 0.2   # of the corridors outside the held-out fold
 REPEATS = 3              # runs of everything, at least: fewer say nothing about chance
-OFF = 1000.0             # a ridge this heavy leaves an effect nowhere to go
+OFF = 0.001             # a prior deviation this small leaves an effect nowhere to go
 YEARS_APART = 10         # of world totals that are kept
 PROXIES = ("citizenship", "birthplace")
 _SCORING_CODE = ("ablation.py", "results/validation.py", "results/scores.py",
                  "results/estimates.py", "results/offices.py", "panel/trusted_offices.py")
 _WHOLE = {"n": "Int64", "year": "Int64"}     # numbers with gaps that are no measurements
-_EFFECTS = {"pair": "no lasting effects of pairs", "wave": "no waves of corridors between counts",
-            "course": "no single years of reported corridors", "turnover": "no years of unusual turnover",
-            "balance": "no years of unusual balance"}
+_EFFECTS = {"pair": ("no lasting effects of pairs", ("tie", "direction")),
+            "wave": ("no waves of corridors between counts", ("wave",)),
+            "course": ("no single years of reported corridors", ("course", "shock")),
+            "turnover": ("no years of unusual turnover", ("turnover",)),
+            "balance": ("no years of unusual balance", ("balance",))}
 
 
 @dataclass(frozen=True)
@@ -59,39 +61,34 @@ class Ablation:
 
 def list_ablations(panel: xr.Dataset) -> list[Ablation]:
     """Every run, "everything" first; the panel says which sources there are to leave out."""
-    reads, network, learning, witnesses, errors, effects = (
-        "covariates", "network", "learning", "witnesses", "errors", "effects")
+    reads, network, learning, data, effects = "covariates", "network", "learning", "data", "effects"
 
     def feature(family: str) -> Ablation:
         return Ablation(f"reads-no-{family}", f"reads no {family.replace('-', ' ')}", reads,
                         {"model": {"without": family}})
 
-    def loss(name: str, label: str, group: str = witnesses, **values) -> Ablation:
-        return Ablation(name, label, group, {"loss": values})
+    def unread(name: str, label: str, *kinds: str, group: str = data, **also) -> Ablation:
+        return Ablation(name, label, group, {"observation": {"leave_out": ",".join(kinds)}, **also})
 
     found = [Ablation("everything", EVERYTHING, EVERYTHING), *(feature(f) for f in FAMILIES),
              Ablation("no-embeddings", "no embeddings of territories", network, {"model": {"embedding": 0}}),
              Ablation("no-memory", "no memory (recurrence)", network, {"model": {"hidden": 0}}),
              Ablation("no-histories", "not taught on whole histories", learning, {"train": {"history_steps": 0}}),
              Ablation("first-stage", "first stage alone, no effects", learning, {"train": {"epochs": 0}}),
-             loss("no-balances", "no balances in the first stage", learning, balances=0.0),
-             loss("no-change", "no change-over-time term", learning, change=0.0),
-             loss("no-total", "no totals of offices", learning, total=0.0),
-             loss("no-reconstruction-witness", "reconstruction no witness", reconstruction=0.0),
-             Ablation("no-reconstruction", "no reconstruction at all", witnesses,
-                      {"loss": {"reconstruction": 0.0}, "model": {"without": "reconstruction"}}),
-             loss("no-net-migration-witness", "net migration no witness", net_migration=0.0),
-             Ablation("no-net-migration", "no net migration at all", witnesses,
-                      {"loss": {"net_migration": 0.0}, "model": {"without": "net-migration"}}),
-             loss("no-stock-witness", "stocks no witness", stock=0.0, stock_difference=0.0),
-             loss("no-censored", "no term for suppressed counts", censored=0.0)]
+             unread("no-margins", "no balances in the first stage", "margins", group=learning),
+             unread("no-displaced", "new refugees bound no flow", "displaced"),
+             unread("no-net-migration-datum", "net migration no datum", "net_migration"),
+             unread("no-net-migration", "no net migration at all", "net_migration", "population", "margins",
+                    model={"without": "net-migration"}),
+             unread("no-stock-datum", "stocks no datum", "stock", "stock_difference", "foreign_born"),
+             unread("no-gross", "no prior of moves where nobody reports", "gross"),
+             unread("no-censored", "suppressed counts not read", "censored")]
     if np.isin(panel["witness_criterion"].values[panel["flow_witness"].values.astype(int)], PROXIES).any():
-        found.append(Ablation("no-proxies", "no reports by citizenship or birthplace", witnesses, criteria=PROXIES))
+        found.append(Ablation("no-proxies", "no reports by citizenship or birthplace", data, criteria=PROXIES))
     if "meta" in sources_of(panel):
-        found.append(Ablation("no-meta", "no social-media counts (Meta)", witnesses, withheld={"sources": ("meta",)}))
-    found += [loss("student", "Student errors", errors, likelihood="student"),
-              loss("negative-binomial", "negative binomial errors", errors, likelihood="negative_binomial")]
-    return found + [loss(f"no-{name}", label, effects, **{f"{name}_ridge": OFF}) for name, label in _EFFECTS.items()]
+        found.append(Ablation("no-meta", "no social-media counts (Meta)", data, withheld={"sources": ("meta",)}))
+    return found + [Ablation(f"no-{name}", label, effects, {"effects": dict.fromkeys(keys, OFF)})
+                    for name, (label, keys) in _EFFECTS.items()]
 
 
 def choose(every: Iterable[Ablation], only: Iterable[str] | None) -> list[Ablation]:
@@ -277,7 +274,7 @@ def collect(profile: str, *, seeds: Sequence[int] = (1,), epochs: int | None = N
     file = table_path(profile)
     artifacts.write_text(file, table.to_csv(index=False, float_format="%.4g"))
     # as the manifest of a trained member says it, so that a release can tell whether both are of one model
-    everything = {k: base.as_dict()[k] for k in ("model", "loss", "train")}
+    everything = {k: base.as_dict()[k] for k in ("model", "observation", "effects", "train")}
     everything["code"] = artifacts.code_digest(*training.TRAINING_CODE)
     artifacts.write_manifest(file, made_by=MADE_BY, inputs=made, profile=profile, seed=base.seed, everything=everything)
     return table

@@ -259,7 +259,6 @@ def ensemble(
                                                 "on its workers instead.")] = None,
     ship: Annotated[bool, typer.Option("--ship", help="Send workers the panel and bring members back: for workers that "
                                        "do not share this machine's files.")] = False,
-    stack: Annotated[int, typer.Option(min=1, help="Members that a worker trains at once: more keep a GPU busy.")] = 1,
     released: Annotated[bool, typer.Option("--released", help="Take the weights of members that are not there from "
                                            "data/release instead of training them (design whole).")] = False,
     settings: Setting = None,
@@ -282,7 +281,7 @@ def ensemble(
             restored = restore_members(profile, members=members, settings=parse_settings(settings))
             typer.echo(f"weights of {len(restored)} members from the release")
         runs.run_ensemble(profile, design=design, members=members, only=chosen, workers=workers, threads=threads,
-                          cluster=cluster, ship=ship, stack=stack, settings=parse_settings(settings))
+                          cluster=cluster, ship=ship, settings=parse_settings(settings))
         typer.echo(f"→ {runs.folder(profile, runs.ensemble_config(profile, design=design).ensemble.design)}")
 
 

@@ -13,7 +13,6 @@ from .plain_files import read_yaml
 
 PROFILES = ("twin", "world")
 PRECISIONS = ("float32", "bfloat16")
-LIKELIHOODS = ("squared_log", "student", "negative_binomial")   # of reports, see model/witnesses.py
 MOST_SEEDS = 2**31     # what every generator of random numbers takes
 
 
@@ -230,36 +229,62 @@ def _check(config, fits, problem: str, remedy: str, keys=None) -> None:
             raise ConfigError(type(config).__name__, f"{f.name} is {value!r}, {problem}", remedy, key=f.name)
 
 
-@dataclass(frozen=True)
-class LossConfig:
-    """Weights of what the model is asked to agree with; each term is a mean over its observations."""
+TERMS = ("reports", "censored", "displaced", "stock", "stock_difference", "foreign_born", "population",
+         "net_migration", "gross", "margins")
 
-    stock: float = 0.5
-    stock_difference: float = 1.0
-    net_migration: float = 1.5
-    flow: float = 1.0
-    change: float = 0.3          # change over time within a corridor
-    total: float = 0.2           # what a witness says of a place and year over all its corridors
-    reconstruction: float = 0.05 # five-year reconstructions, mid-year to mid-year; 0 leaves them out
-    reconstruction_bias: float = 0.0   # log share of five years' moves that they find, see model/witnesses.py
-    onward: float = 0.02         # the world's rate of onward moves, see model/witnesses.py
-    censored: float = 0.02       # corridors that a source leaves out because few moved; 0 ignores them
-    likelihood: str = "squared_log"   # of reports; or "student", or "negative_binomial"
-    root: float = 0.4            # squared errors of square roots beside it: large corridors
-    balances: float = 0.05       # of territories while the cell learns, see model/balances.py; 0 leaves them out
-    bias_ridge: float = 0.5      # shrinkage of witnesses' multiplicative biases
-    pair_ridge: float = 0.05     # shrinkage of the lasting effects of pairs
-    wave_ridge: float = 0.1      # shrinkage of the waves of corridors between two counts of stocks
-    course_ridge: float = 0.03   # shrinkage of the single years of corridors with reports
-    turnover_ridge: float = 1.0  # shrinkage of the years in which more people than usual move to and from a place
-    balance_ridge: float = 0.01  # shrinkage of the years in which more come, and fewer leave, than usual
+
+@dataclass(frozen=True)
+class ObservationConfig:
+    """Errors of the data beside reports of flows, whose own follow their reporting systems; see model/observation.py.
+
+    Deviations are standard deviations: on a log scale, or as a share of what is named.
+    """
+
+    censored_deviation: float = 0.6    # log, of a platform's count that is not shown because it is small
+    displaced_below: float = 0.25      # log, by which a flow may be less than new refugees and asylum seekers
+    displaced_above: float = 1.5       # log, by which it may be more
+    stock_deviation: float = 0.08      # log, of a count of a stock
+    stock_repeated: float = 0.01       # of the mean of two stocks, of their difference
+    change_deviation: float = 0.2      # of a difference of stocks
+    displaced_counted: float = 0.3     # of displaced people between two counts, who may be in one and not in the other
+    population_deviation: float = 0.01     # of residents on 1 January
+    recount_deviation: float = 0.002   # of residents: errors of WPP that one year brings and the next takes
+    net_population: float = 0.0001     # of residents, of net migration
+    net_deviation: float = 0.03        # of net migration itself
+    leave_out: str = ""                # kinds of data left out, comma separated; see TERMS
 
     def __post_init__(self):
-        """Raise ConfigError for an unknown likelihood or a negative weight or ridge."""
-        _check(self, lambda v: v in LIKELIHOODS, "which is no likelihood", f"use one of {', '.join(LIKELIHOODS)}",
-               ("likelihood",))
-        _check(self, lambda v: v >= 0, "below 0: it would reward errors", "use 0 to leave the term out, or more",
-               {f.name for f in dataclasses.fields(self)} - {"likelihood", "reconstruction_bias"})
+        """Raise ConfigError for a deviation that is not above 0, or an unknown kind of data."""
+        _check(self, lambda v: 0 < v <= 100, "outside 0 to 100: no standard deviation", "use a small positive number",
+               {f.name for f in dataclasses.fields(self)} - {"leave_out"})
+        for name in self.without:
+            if name not in TERMS:
+                near, = get_close_matches(name, TERMS, n=1, cutoff=0.0)
+                raise ConfigError(type(self).__name__, f"leave_out names {name!r}, which is no kind of data",
+                                  f"did you mean {near!r}? There are {', '.join(TERMS)}", key="leave_out")
+
+    @property
+    def without(self) -> frozenset[str]:
+        """Kinds of data left out."""
+        return frozenset(name.strip() for name in self.leave_out.split(",") if name.strip())
+
+
+@dataclass(frozen=True)
+class EffectConfig:
+    """Prior standard deviations of effects on log-hazards, see model/effects.py."""
+
+    tie: float = 0.7             # of two territories, both directions
+    direction: float = 0.8       # of one direction
+    wave: float = 0.4            # of a corridor between two counts of stocks
+    course: float = 0.4          # of a corridor's year with a report
+    shock: float = 2.0           # of one that brings refugees
+    turnover: float = 0.15       # of a year's moves to and from a territory
+    balance: float = 0.6         # of a year's moves to it, and not from it
+
+    def __post_init__(self):
+        """Raise ConfigError for a deviation that is not above 0."""
+        _check(self, lambda v: 0 < v <= 100, "outside 0 to 100: no standard deviation",
+               "use a positive number; 0.001 switches an effect off", None)
 
 
 MOST_STEPS, MOST_MEMBERS = 10**6, 1000
@@ -339,7 +364,8 @@ class Config:
     twin: TwinConfig = field(default_factory=TwinConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
-    loss: LossConfig = field(default_factory=LossConfig)
+    observation: ObservationConfig = field(default_factory=ObservationConfig)
+    effects: EffectConfig = field(default_factory=EffectConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     ensemble: EnsembleConfig = field(default_factory=EnsembleConfig)
 

@@ -21,7 +21,7 @@ References
 import socket
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -38,7 +38,6 @@ from .cluster import open_client, split_address
 from .config import Config, EnsembleConfig
 from .errors import ArtifactError, ConfigError
 from .kept import configure, fit_or_go_on, settings_of
-from .model import stacked
 from .model import train as training
 from .panel import designs
 from .panel.designs import hidden_observations, shown_to, withheld_from
@@ -121,7 +120,12 @@ def keep_member(panel: xr.Dataset, config: Config, target: Path) -> bool:
     inputs = inputs_of(panel, splits, config)
     if not has_weights(target, inputs):
         drawn, made = member_panel(panel, config), True
-        store_member(fit_or_go_on(drawn, splits, config, checkpoint), panel, config, target)
+        member = fit_or_go_on(drawn, splits, config, checkpoint)
+        artifacts.write_text(target / HISTORY, member.history.to_csv(index=False))
+        # How long it took lies in the manifest: the weights are the same bytes however often they were interrupted.
+        training.save_member(replace(member, seconds=float("nan")), weights, config)
+        artifacts.write_manifest(weights, inputs=inputs, seconds=round(member.seconds, 1), epochs=len(member.history),
+                                 beside=[target / HISTORY], **_about(config))
         checkpoint.unlink(missing_ok=True)
     inputs = {**inputs, "weights": artifacts.sha256(weights)}
     if not artifacts.is_fresh(estimates, inputs):
@@ -135,78 +139,9 @@ def keep_member(panel: xr.Dataset, config: Config, target: Path) -> bool:
     return made
 
 
-def keep_members(panel: xr.Dataset, configs: Sequence[Config], targets: Sequence[Path]) -> list[bool]:
-    """``keep_member`` of several members; those whose weights are not there are trained together (model/stacked.py).
-
-    Parameters
-    ----------
-    panel : of the profile, undrawn.
-    configs, targets : of each member, as for ``keep_member``.
-
-    Returns
-    -------
-    list of bool: whether anything of each member was made.
-
-    Raises
-    ------
-    DivergenceError
-        When a training diverged; the other members are kept all the same.
-    """
-    splits = [make_splits(panel, c.split) for c in configs]
-    due = [k for k, (c, s, t) in enumerate(zip(configs, splits, targets))
-           if not has_weights(t, inputs_of(panel, s, c))]
-    failed = {}
-    if len(due) > 1:
-        checkpoints = [targets[k] / CHECKPOINT for k in due]
-        drawn = [member_panel(panel, configs[k]) for k in due]
-        for k, member in zip(due, _fit_together(drawn, [splits[k] for k in due], [configs[k] for k in due],
-                                                checkpoints)):
-            if member.failed is not None:
-                failed[k] = member.failed
-                continue
-            store_member(member, panel, configs[k], targets[k], stacked_with=len(due))
-            (targets[k] / CHECKPOINT).unlink(missing_ok=True)
-    made = [keep_member(panel, c, t) for k, (c, t) in enumerate(zip(configs, targets)) if k not in failed]
-    for error in failed.values():      # when the others are there
-        raise error
-    return [m or k in due for k, m in enumerate(made)]
-
-
-def _fit_together(panels, splits, configs, checkpoints: list[Path]) -> list[training.Member]:
-    """Members from their checkpoints; anew those whose checkpoint is damaged or of another training."""
-    while True:
-        try:
-            return stacked.fit_members(panels, splits, configs, checkpoints, progress=False)
-        except ArtifactError as error:
-            if not (wrong := [f for f in checkpoints if str(f) == error.file and f.is_file()]):
-                raise
-            wrong[0].unlink()
-
-
 def has_weights(target: Path, inputs: dict) -> bool:
     """Whether a member's folder holds whole weights that were made of these inputs (``inputs_of``)."""
     return artifacts.is_fresh(target / WEIGHTS, inputs, [target / HISTORY])
-
-
-def store_member(member: training.Member, panel: xr.Dataset, config: Config, target: Path, *,
-                 stacked_with: int = 1) -> Path:
-    """Weights and history of a member that was trained, wherever that was; ``keep_member`` then makes its estimates.
-
-    Parameters
-    ----------
-    member : trained on ``member_panel(panel, config)`` and the splits of ``config``.
-    panel, config, target : as for ``keep_member``.
-    stacked_with : members that were trained at once, for the manifest; rounding depends on it.
-    """
-    weights = target / WEIGHTS
-    artifacts.write_text(target / HISTORY, member.history.to_csv(index=False))
-    # How long it took lies in the manifest: the weights are the same bytes however often they were interrupted.
-    training.save_member(replace(member, seconds=float("nan")), weights, config)
-    artifacts.write_manifest(weights, inputs=inputs_of(panel, make_splits(panel, config.split), config),
-                             seconds=round(member.seconds, 1), epochs=len(member.history),
-                             beside=[target / HISTORY], stacked_with=stacked_with,
-                             **_about(config))
-    return weights
 
 
 def _about(config: Config) -> dict:
@@ -224,35 +159,30 @@ def inputs_of(panel: xr.Dataset, splits: xr.Dataset, config: Config) -> dict:
 
 
 def make_member(job: Job, panel: bytes | None = None) -> dict:
-    """``make_members`` of one."""
-    return make_members([job], panel)[0]
-
-
-def make_members(jobs: Sequence[Job], panel: bytes | None = None) -> list[dict]:
-    """What a worker does: make members where it is, or with the panel's bytes in a folder of its own; several at once.
+    """What a worker does: make a member where it is, or with the panel's bytes in a folder of its own.
 
     Parameters
     ----------
-    jobs : of one ensemble.
+    job : which member, of what, and where to.
     panel : content of the panel's file, where the worker cannot read it.
 
     Returns
     -------
-    list of dict: ``number, host, device, seconds, made``; and ``files``, by name their bytes, when the panel was sent.
-    Of members that were made together ``seconds`` are those of all.
+    dict: ``number, host, device, seconds, made``, and ``files``: by name their bytes, empty unless the panel was sent.
 
     Raises
     ------
     ArtifactError
         When the worker lacks the panel, has another one, or runs other code.
+    DivergenceError
+        When the training diverged.
     """
-    host, started, job = socket.gethostname(), time.perf_counter(), jobs[0]
+    host, started = socket.gethostname(), time.perf_counter()
     if artifacts.code_digest(*_CODE) != job.code:
         raise ArtifactError(host, "the worker runs another version of humanflows", "install the same one there")
     with _ALONE, TemporaryDirectory(prefix="humanflows-") if panel else _nothing() as own:
         torch.set_num_threads(job.threads)
-        file = Path(own) / "panel.nc" if own else job.panel
-        targets = [Path(own) / str(j.number) if own else j.target for j in jobs]
+        file, target = (Path(own) / "panel.nc", Path(own) / "member") if own else (job.panel, job.target)
         if panel:
             file.write_bytes(panel)
         if not file.is_file():
@@ -261,12 +191,11 @@ def make_members(jobs: Sequence[Job], panel: bytes | None = None) -> list[dict]:
         if artifacts.sha256(file) != job.panel_sha256:
             raise ArtifactError(file, f"worker {host} has another panel here", "copy this machine's panel there, or "
                                 "send it along with --ship")
-        made = keep_members(xr.load_dataset(file, engine="netcdf4"), [j.config for j in jobs], targets)
-        return [{"number": j.number, "host": host, "made": m, "seconds": time.perf_counter() - started,
-                 "device": training.choose_device(j.config.train.device).type,
-                 "files": {f.name: f.read_bytes() for name in FILES
-                           for f in (target / name, artifacts.manifest_path(target / name)) if f.is_file()}
-                 if panel else {}} for j, m, target in zip(jobs, made, targets)]
+        made = keep_member(xr.load_dataset(file, engine="netcdf4"), job.config, target)
+        files = {f.name: f.read_bytes() for name in FILES
+                 for f in (target / name, artifacts.manifest_path(target / name)) if f.is_file()} if panel else {}
+    return {"number": job.number, "host": host, "made": made, "seconds": time.perf_counter() - started,
+            "device": training.choose_device(job.config.train.device).type, "files": files}
 
 
 def store_files(files: Mapping[str, bytes], target: Path, host: str) -> None:
@@ -329,7 +258,7 @@ def list_members(config: Config, only: Iterable[int] | None = None) -> list[int]
 
 def run_ensemble(profile: str, *, design: str | None = None, members: int | None = None,
                  only: Iterable[int] | None = None, workers: int = 2, threads: int = 1, cluster: str | None = None,
-                 ship: bool = False, stack: int = 1, settings: Mapping | None = None) -> dict[int, Path]:
+                 ship: bool = False, settings: Mapping | None = None) -> dict[int, Path]:
     """Make all members that are not there; what is fresh is kept, an interrupted one goes on.
 
     Parameters
@@ -341,7 +270,6 @@ def run_ensemble(profile: str, *, design: str | None = None, members: int | None
     workers, threads : processes on this machine and threads of each; with ``cluster`` threads alone count.
     cluster : address of a Dask scheduler, as ``tcp://host:8786``.
     ship : send workers the panel and bring members back, where they do not share this machine's files.
-    stack : so many members are trained at once by each worker, which keeps a GPU busy.
     settings : changes of the configuration.
 
     Returns
@@ -363,10 +291,9 @@ def run_ensemble(profile: str, *, design: str | None = None, members: int | None
     sha, code = artifacts.sha256(panel), artifacts.code_digest(*_CODE)
     jobs = [Job(k, member_config(config, k), panel, sha,
                 member_folder(profile, k, config.ensemble.design).resolve(), threads, code) for k in chosen]
-    stacks = [jobs[k:k + stack] for k in range(0, len(jobs), stack)]
-    with open_client(cluster, min(workers, len(stacks))) as client:
+    with open_client(cluster, min(workers, len(jobs))) as client:
         _announce(client, jobs, cluster)
-        _run(client, stacks, panel if ship else None)
+        _run(client, jobs, panel if ship else None)
     return {j.number: j.target for j in jobs}
 
 
@@ -393,37 +320,32 @@ def _announce(client, jobs: list[Job], cluster: str | None) -> None:
           flush=True)
 
 
-def _run(client, stacks: list[list[Job]], ship: Path | None) -> None:
-    """Hand out the jobs, those of a stack together, and see them done: a failure does not stop the others."""
+def _run(client, jobs: list[Job], ship: Path | None) -> None:
+    """Hand out the jobs and see them done: a failure does not stop the others."""
     from distributed import KilledWorker, as_completed
 
     panel = client.scatter(ship.read_bytes(), broadcast=True, hash=False) if ship else None
-    futures = {client.submit(make_members, jobs, panel, key=f"member-{jobs[0].number}-{jobs[0].code}-{time.time_ns()}",
-                             pure=False): jobs for jobs in stacks}
+    futures = {client.submit(make_member, job, panel, key=f"member-{job.number}-{job.code}-{time.time_ns()}",
+                             pure=False): job for job in jobs}
     failed = []
-    bar = tqdm(total=sum(map(len, stacks)), desc="ensemble", unit="member", ncols=100)
+    bar = tqdm(total=len(jobs), desc="ensemble", unit="member", ncols=100)
     for future in as_completed(futures, loop=client.loop):
-        jobs = futures[future]
-        bar.update(len(jobs))
+        job = futures[future]
+        bar.update()
         try:
-            all_done = future.result()
+            done = future.result()
+            store_files(done["files"], job.target, done["host"])
         except KilledWorker as error:
-            failed += [(job.number, ArtifactError(
+            failed.append((job.number, ArtifactError(
                 job.target, f"worker processes died while they made member {job.number}, the last of them "
-                f"{error.last_worker.address}", "see whether memory was short: use fewer --workers, or a smaller "
-                "--stack (benchmarks/ says what a member needs)")) for job in jobs]
+                f"{error.last_worker.address}", "see whether memory was short, and use fewer --workers (benchmarks/ "
+                "says what a member needs)")))
             continue
         except Exception as error:  # collected: the others go on
-            failed += [(job.number, error) for job in jobs]
+            failed.append((job.number, error))
             continue
-        for job, done in zip(jobs, all_done):
-            try:
-                store_files(done["files"], job.target, done["host"])
-            except ArtifactError as error:
-                failed.append((job.number, error))
-                continue
-            what = f"made in {done['seconds']:.1f} s" if done["made"] else "is up to date"
-            bar.write(f"ensemble: member {job.number} {what} on {done['host']} ({done['device']})")
+        what = f"made in {done['seconds']:.1f} s" if done["made"] else "is up to date"
+        bar.write(f"ensemble: member {job.number} {what} on {done['host']} ({done['device']})")
     bar.close()
     for number, error in sorted(failed, key=lambda x: x[0]):
         print(f"ensemble: member {number} failed: {error}", flush=True)

@@ -33,7 +33,7 @@ def settings_of(config: Config) -> dict:
     """What of the configuration decides a training, but for the fold that is held out."""
     given = config.as_dict()
     split = {k: v for k, v in given["split"].items() if k != "held_out_fold"}
-    return {**{k: given[k] for k in ("seed", "model", "loss", "train")}, "split": split}
+    return {**{k: given[k] for k in ("seed", "model", "observation", "effects", "train")}, "split": split}
 
 
 def keep_estimates(shown: xr.Dataset, splits: xr.Dataset, config: Config, target: Path, made_by: str) -> Path:

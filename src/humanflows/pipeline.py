@@ -175,7 +175,7 @@ def _training_inputs(config: Config) -> dict:
     settings = config.as_dict()
     return {"panel": artifacts.sha256(artifacts.require(panel_path(config), "harmonise")),
             "splits": artifacts.sha256(splits_path(config)),
-            **{k: settings[k] for k in ("seed", "model", "loss", "train")},
+            **{k: settings[k] for k in ("seed", "model", "observation", "effects", "train")},
             "code": artifacts.code_digest(*training.TRAINING_CODE)}
 
 
@@ -225,9 +225,9 @@ def _describe_witnesses(member: training.Member, run: training.Trajectory, panel
     """What a member has learned about who counts (see ``results.witness_table``)."""
     from .results.witness_table import describe_witnesses
 
-    seen = member.witnesses.cpu()
-    bias = seen.log_bias + seen.collection_bias[seen.collection_of]
-    return describe_witnesses(panel, training_observations(panel, splits), bias.numpy(), seen.predictions(run).numpy())
+    seen = member.observation.cpu()
+    bias = np.nan_to_num(seen.witness_bias())
+    return describe_witnesses(panel, training_observations(panel, splits), bias, seen.predictions(run).numpy())
 
 
 def load_estimates(config: Config) -> xr.Dataset:

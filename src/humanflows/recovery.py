@@ -152,9 +152,9 @@ def run_experiment(experiment: Experiment, *, epochs: int | None = None, target:
                                  stop_after=epochs)
     estimates = describe_member(member, panel)
     artifacts.write_netcdf(estimates.astype(np.float32), beside[0], compress=4)
-    bias = (member.witnesses.log_bias + member.witnesses.collection_bias[member.witnesses.collection_of]).detach()
     artifacts.write_text(beside[1], pd.DataFrame(
-        {"witness": panel.witness.values.astype(str), "log_bias": bias.numpy()}).to_csv(index=False))
+        {"witness": panel.witness.values.astype(str),
+         "log_bias": np.nan_to_num(member.observation.witness_bias())}).to_csv(index=False))
     national = panel.residence.values[np.isfinite(panel.net_migration_national.values).any(0)].astype(str)
     table = score_recovery(world.truth, estimates, what_was_seen(panel, splits), national)
     artifacts.write_text(scores, table.to_csv(index=False, float_format="%.6g"))

@@ -7,19 +7,22 @@ from pathlib import Path
 import pandas as pd
 import xarray as xr
 
-from . import artifacts, birthplaces, ensemble, intervals, members, needs, paths, pipeline, scenarios, unseen
+from . import artifacts, birthplaces, dataset, ensemble, intervals, members, needs, paths, pipeline, scenarios, unseen
 from .config import Config
 from .dataset.birthplace import write_birthplace
 from .dataset.evidence import write_sources
 from .dataset.factors import Moves, mean_moves, moves_of
 from .errors import ArtifactError
 from .model import train as training
+from .panel.known_flows import check_against_panel, read_known_flows
 from .protocols import read_collected
 from .results import peer_regions
 from .results.elasticities import flow_elasticities
 from .results.estimates import open_estimates
-from .results.peers import published_peers
-from .results.release import Together
+from .results.known_flows import FILE as KNOWN_FLOWS
+from .results.known_flows import compare_known, meta_flows
+from .results.peers import REFERENCE, published_peers
+from .results.release import Together, add_table
 from .territories import codes
 
 STOCK_DATES = 5     # years between the dates whose stocks get intervals in the release; the last date is one, too
@@ -51,7 +54,41 @@ def release(config: Config) -> Path:
                                 "make the ensemble and its intervals first, or remove the folder") from error
         print(f"release: without an ensemble, one member's estimates and no intervals. {error}", flush=True)
         together = None
-    return pipeline.release(config, collected, together, partial(write_provenance, config, together=together))
+    made = pipeline.release(config, collected, together, partial(write_provenance, config, together=together))
+    if config.profile == "world":
+        write_known_flows(config)
+    return made
+
+
+def write_known_flows(config: Config, folder: Path | None = None) -> pd.DataFrame:
+    """Hold the release against the published figures of ``data/known_flows.csv``: its table ``known_flows.csv``.
+
+    Parameters
+    ----------
+    config : of the real world; its panel says what the figures equal, and what Meta counts.
+    folder : another folder for the table; by default the release, whose manifest then lists it.
+
+    Returns
+    -------
+    The table, as of `humanflows.results.known_flows.compare_known`. Gaskin & Abel's flows are missing in it where their
+    files are not at hand.
+
+    Raises
+    ------
+    SchemaError
+        When a figure is said to be the panel's and is another one.
+    ArtifactError
+        When there is no panel, or the release is damaged.
+    """
+    known, panel = read_known_flows(), pipeline.open_panel(config)
+    check_against_panel(known, panel)
+    reference = published_peers(config.years, codes()).get(REFERENCE)
+    table = compare_known(known, dataset.open_estimates(), reference, meta_flows(panel))
+    if folder is None:
+        add_table(KNOWN_FLOWS, table)
+    else:
+        artifacts.write_text(folder / KNOWN_FLOWS, table.to_csv(index=False, float_format="%.6g"))
+    return table
 
 
 def write_provenance(config: Config, folder: Path, together: Together | None = None) -> None:

@@ -88,6 +88,9 @@ OWN_RECONSTRUCTION = "humanflows|da_pb_closed"
 TABLES = {"stock": STOCK, "flow": FLOW, "territory_year": TERRITORY_YEAR, "pair": PAIR, "pair_year": PAIR_YEAR,
           "reconstruction": RECONSTRUCTION, "margin": MARGIN, "period_flow": PERIOD_FLOW}
 
+# Beside these tables: definitions of the reports, where they are not those of the real world's offices.
+SYSTEMS_TABLE = "reporting_systems"
+
 # What each `variable` of the last three tables means. `signed` values may be negative.
 VARIABLES: dict[str, dict] = {
     # territory_year

@@ -1,26 +1,20 @@
-"""A training that goes astray, or cannot fit, stops with an error, alone and stacked; it leaves nothing behind."""
+"""A training that goes astray, or cannot fit, stops with an error and leaves nothing behind."""
 from dataclasses import replace
 
 import pytest
 import torch
 
 from humanflows.errors import ConfigError, DivergenceError
-from humanflows.model import divergence, memory, stacked
+from humanflows.model import divergence, memory
 from humanflows.model import train as training
 
 
-@pytest.fixture(scope="module", params=["alone", "stacked"])
-def fit(request, small_panel, small_splits, small_config):
+@pytest.fixture(scope="module")
+def fit(small_panel, small_splits, small_config):
     def run(checkpoint=None, train=None, loss=None, **more):
         config = replace(small_config, train=replace(small_config.train, **(train or {})),
                          loss=replace(small_config.loss, **(loss or {})))
-        if request.param == "alone":
-            return [training.fit_member(small_panel, small_splits, config, checkpoint, progress=False, **more)]
-        members = stacked.fit_members([small_panel] * 2, [small_splits] * 2, [config, replace(config, seed=2)],
-                                      [checkpoint, None], progress=False, **more)
-        for failed in [m.failed for m in members if m.failed is not None]:
-            raise failed
-        return members
+        return training.fit_member(small_panel, small_splits, config, checkpoint, progress=False, **more)
     return run
 
 
@@ -46,8 +40,7 @@ def test_skipped_steps_are_counted_across_an_interruption(fit, tmp_path):
 
 
 def test_a_sound_training_is_left_alone(fit):
-    for member in fit(train={"epochs": 6}):
-        assert len(member.history) == 6
+    assert len(fit(train={"epochs": 6}).history) == 6
 
 
 def run_of(share: float, years: int = 3):

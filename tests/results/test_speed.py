@@ -3,19 +3,15 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from humanflows.artifacts import code_digest
 from humanflows.errors import ArtifactError, InputError
-from humanflows.model.accounting import Hazards
-from humanflows.model.blocks import step_by_blocks
 from humanflows.results.speed import (
     MEASURED,
     ON_A_GPU,
     cost_of_year,
     fit_power_law,
     read_measured,
-    sent_bytes,
     speed_text,
 )
 
@@ -93,25 +89,6 @@ def test_cost_is_arithmetic_and_traffic_at_the_measured_rates(measured):
     assert cost["seconds"] == pytest.approx(24e9 / 100e9 + cost["bytes"] / 20e9)
     one = {**measured["regions"], "blocks": measured["regions"]["blocks"][:1]}
     assert cost_of_year(200, one)["bytes"] == pytest.approx(one["blocks"][0]["bytes"])
-
-
-def test_what_is_sent_is_what_tiles_take_and_give():
-    n, size, sent = 12, 4, []
-
-    def numbers(x):
-        return x.numel() if isinstance(x, torch.Tensor) else sum(map(numbers, x)) if isinstance(x, tuple) else 0
-
-    def run(function, tasks):
-        for task in tasks:
-            out = function(*task)
-            sent.append(numbers(task) + numbers(tuple(out)))
-            yield out
-
-    stock = torch.rand(n, n, requires_grad=True)
-    hazards = Hazards(*(torch.randn(n, n, requires_grad=True) - 5 for _ in range(4)))
-    made = step_by_blocks(stock, hazards, torch.rand(n), torch.rand(n), size=size, run=run)
-    sum(x.sum() for x in made).backward()
-    assert len(sent) == 2 * (n / size) ** 2 and sent_bytes(n, size) == 4 * sum(sent)
 
 
 @pytest.mark.parametrize("section", MEASURED)

@@ -568,10 +568,78 @@ def draw_speed(target: Path) -> None:
             plt.close(figure)
 
 
+_KNOWN = "known_"    # begins the names of the generated parts about well-known flows
+_KNOWN_FIGURES = {
+    "known_flows": (
+        "Scatter of our estimates with intervals against published figures, on logarithmic axes.",
+        "Our estimates, with 95% intervals, against published figures. In the grey band they are within a factor of "
+        "1.5; triangles are figures that bound the flow from one side."),
+    "known_flows_furthest": (
+        "A row for each figure that is furthest from our estimate: figure, estimate with interval, others' estimates.",
+        "The figures that are furthest from our estimates, the worst on top, beside the published estimates of Gaskin "
+        "& Abel and of Meta."),
+}
+
+
+def known_part(section: str) -> str:
+    """One section of the chapter on well-known flows, as Markdown (``results.known_report``).
+
+    A release that was not held against the figures has a sentence instead. Figures are drawn when the book is staged.
+    """
+    from ..panel.known_flows import read_known_flows
+    from ..results import known_report
+
+    table, known = _compared_known(), read_known_flows()
+    if table is None and section != "meanings":
+        return ("*The release at hand was not held against these figures. `scripts/compare_known.py` makes the "
+                "comparison.*\n" if section == "summary" else "*Not in the release at hand.*\n")
+    parts = [_block(b) for b in known_report.section(section, table, known)]
+    if section == "summary":
+        parts += [f"```{{figure}} {which}.png\n:name: figure-{which.replace('_', '-')}\n:alt: {alt}\n:width: 100%\n\n"
+                  f"{caption}\n```\n" for which, (alt, caption) in _known_drawn(table).items()]
+    return "\n".join(parts)
+
+
+def _compared_known() -> pd.DataFrame | None:
+    from ..results.known_flows import FILE, read_compared
+
+    file = paths.RELEASE / FILE
+    return read_compared(file) if file.is_file() else None
+
+
+def _known_drawn(table: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Figures of the chapter that have something to show, by name."""
+    from ..results.known_report import furthest
+
+    return {k: v for k, v in _KNOWN_FIGURES.items() if len(table if k == "known_flows" else furthest(table))}
+
+
+def draw_known(target: Path) -> None:
+    """The figures of the chapter on well-known flows, beside its page, if the release was held against figures."""
+    table = _compared_known()
+    if table is None or not (drawn := _known_drawn(table)):
+        return
+    import matplotlib.pyplot as plt
+
+    from ..plotting import plot_known_flows, plot_known_misses, save, use_style
+    from ..results.known_report import finding, furthest
+
+    with plt.rc_context():
+        use_style()
+        for which in drawn:
+            if which == "known_flows":
+                figure = plot_known_flows(table, finding(table))
+            else:
+                rows = furthest(table)
+                figure = plot_known_misses(rows, f"The {len(rows)} published figures that are furthest from ours")
+            save(figure, target / "book" / which)
+            plt.close(figure)
+
+
 def generated_parts(profile: str) -> dict[str, Callable[[], str]]:
     """What stands in the place of each marker of a page, by its name."""
     from .. import reporting_pages, source_pages
-    from ..results import interval_report, needs_report, speed
+    from ..results import interval_report, known_report, needs_report, speed
     from ..results.protocol_report import SECTIONS
 
     return {"title_figure": title_figure, "sources": sources_part, "scores": scores_part, "ablation": ablation_part,
@@ -580,6 +648,7 @@ def generated_parts(profile: str) -> dict[str, Callable[[], str]]:
             **{f"{_SPEED}{s}": partial(speed_part, s) for s in speed.MEASURED},
             **{f"{_NEEDS}{s}": partial(needs_part, s) for s in needs_report.SECTIONS},
             **{f"{_INTERVALS}{s}": partial(intervals_part, s) for s in interval_report.SECTIONS},
+            **{f"{_KNOWN}{s}": partial(known_part, s) for s in known_report.SECTIONS},
             **{f"panel_{s}": partial(report_part, source_pages.section, s) for s in source_pages.SECTIONS},
             **{f"reporting_{s}": partial(report_part, reporting_pages.section, s) for s in reporting_pages.SECTIONS},
             "numbers": lambda: numbers_part(profile),

@@ -15,7 +15,7 @@ from ..errors import ArtifactError, ConfigError
 from ..locks import alone_in
 from .digests import inputs_of_pages, is_made, keep_record, record_of, tree_digest
 from .execute import declared_parameters, is_of_the_release
-from .parts import banner, draw_speed, fill_page, load_facts, release_profile
+from .parts import banner, draw_known, draw_speed, fill_page, load_facts, release_profile
 from .toc import COUNTRIES, notebooks_in_toc, toc_files
 
 
@@ -59,6 +59,7 @@ def _stage(profile: str, target: Path) -> Path:
         shutil.copytree(figures, target / "data" / "release" / "figures")
     shutil.copyfile(paths.ROOT / "_toc.yml", target / "_toc.yml")
     draw_speed(target)
+    draw_known(target)
     stage_countries(target)
     if "book/explorer" in toc_files():
         from ..explorer.page import write_explorer

@@ -1,28 +1,10 @@
 """Effects that come and fade: a year's is, before anything is known of it, what is left of that of the year before.
 
-They are autoregressions of order one with variance one, times a ridge that the configuration sets.
+They are autoregressions of order one; effects.py has their priors.
 """
 import numpy as np
-import torch
-from torch import Tensor
 
 MEMORY = 0.7          # of an effect of one year that remains a year later
-
-
-def novelty(effect: Tensor) -> Tensor:
-    """Mean square of what is new in each year [Y, N] of an effect that fades to ``MEMORY`` of itself in a year."""
-    new = effect[1:] - MEMORY * effect[:-1]
-    return ((new**2).sum() / (1 - MEMORY**2) + (effect[0]**2).sum()) / effect.numel()
-
-
-def novelty_of_courses(course: Tensor, gap: Tensor) -> Tensor:
-    """The same of an effect that is known of some years only, [K] as numbered by ``neighbours_of_courses``.
-
-    What is new since the last known year has the more variance the longer ago that was.
-    """
-    last = torch.where(gap > 0, torch.cat([course[:1], course[:-1]]), 0.0)
-    new = (course - MEMORY**gap * last) ** 2 / torch.where(gap > 0, 1 - MEMORY ** (2 * gap), 1.0)
-    return new.sum() / max(course.numel(), 1)
 
 
 def neighbours_of_courses(told_in: np.ndarray) -> dict[str, np.ndarray]:

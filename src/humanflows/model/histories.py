@@ -19,12 +19,13 @@ from ..panel.features import stock_course
 from .accounting import LOG_HAZARD_MAX
 from .balances import Balances
 from .divergence import check_cell
+from .observation import ObservationModel
 from .recursion import FlowModel
-from .witnesses import Witnesses
 
 HIDDEN_SHARE = 0.15  # of territories whose net-migration feature is hidden each step, so that none leans on it alone
 FEATURE_HIDDEN = "net_migration_rate"
 PAUSE = 3            # steps on histories of corridors from one with a territory's balances to the next
+ABSENT = 4           # reports, or corridors, in a step for every count that is not shown
 DECAY = 0.01         # of the cell's weights (AdamW)
 
 
@@ -33,13 +34,13 @@ class Histories:
 
     Parameters
     ----------
-    model, witnesses : fresh from the seed.
+    model, observation : fresh from the seed.
     panel : what they were built from.
     mask : [observation] bool, the observations to learn from.
     """
 
-    def __init__(self, model: FlowModel, witnesses: Witnesses, panel: xr.Dataset, mask: np.ndarray):
-        self.model, self.witnesses = model, witnesses
+    def __init__(self, model: FlowModel, observation: ObservationModel, panel: xr.Dataset, mask: np.ndarray):
+        self.model, self.observation = model, observation
         stock, _, _ = stock_course(panel)
         foreign = stock.sum(1)
         population = panel.population.values[:-1]
@@ -65,14 +66,29 @@ class Histories:
         return len(self.pairs)
 
     def loss_of_years(self, reports: Tensor, unilateral: Tensor) -> Tensor:
-        """Loss of some reports, scaled to all, each read in its own year without memory; ``unilateral`` [Y, N, u]."""
+        """Nats per independent report, of some reports, each read in its own year without memory.
+
+        ``unilateral`` : [Y, N, u] features of territories.
+        """
         reports = reports.to(self.year.device)
         moves = self.moves_in_years(self.year[reports], self.origin[reports], self.destination[reports], unilateral)
         persons = (moves * self.sees[reports]).sum(1)
-        return self.witnesses.report_loss(persons, reports) * (len(self.year) / len(reports))
+        return self.observation.marginal(persons, reports)
+
+    def loss_of_absent(self, absent: np.ndarray, unilateral: Tensor, *, memory: bool) -> Tensor:
+        """Nats of counts that are not shown because they are small; ``absent`` are positions among them."""
+        n, device = self.model.n, self.year.device
+        chosen = torch.as_tensor(absent, device=device)
+        t, pair = _divmod(self.observation.censored_position[chosen], n**2)
+        if memory:
+            pairs, at = torch.unique(pair, return_inverse=True)
+            moves = self.moves_in_histories(*_divmod(pairs, n), unilateral)[t, at]
+        else:
+            moves = self.moves_in_years(t, *_divmod(pair, n), unilateral)
+        return self.observation.marginal_censored(moves.sum(1), chosen)
 
     def loss_of_histories(self, chosen: np.ndarray, unilateral: Tensor) -> Tensor:
-        """Loss of all reports of some pairs, scaled to all pairs, the cell run through the years with its memory."""
+        """Nats per independent report of all reports of some pairs, the cell run through the years with its memory."""
         n, device = self.model.n, unilateral.device
         first, last = self.start[chosen], self.start[chosen + 1]
         count = last - first
@@ -83,9 +99,7 @@ class Histories:
         moves = self.moves_in_histories(flat // n, flat % n, unilateral)
         moves = moves.flatten(0, 1).index_select(0, self.year[reports] * len(chosen) + at)
         persons = (moves * self.sees[reports]).sum(1)
-        seen = self.witnesses
-        loss = seen.report_loss(persons, reports) + seen.config.change * seen.change_loss(persons, reports)
-        return loss * (len(self) / len(chosen))
+        return self.observation.marginal_series(persons, reports)
 
     def moves_in_years(self, t: Tensor, a: Tensor, b: Tensor, unilateral: Tensor) -> Tensor:
         """Who moves from a to b in year t, read without memory; persons [rows, 3], see ``_moves``."""
@@ -112,17 +126,20 @@ class Histories:
         return torch.stack([self.natives[t, a] * native, own * (1 - torch.exp(-back)), others * native], 1)
 
 
-def learn_histories(model: FlowModel, witnesses: Witnesses, panel: xr.Dataset, mask: np.ndarray,
-                    corridors: np.ndarray, settings: TrainConfig, seed: int, *, hidden: int | None = None,
+def _divmod(x: Tensor, by: int) -> tuple[Tensor, Tensor]:
+    return torch.div(x, by, rounding_mode="floor"), x % by
+
+
+def learn_histories(model: FlowModel, observation: ObservationModel, panel: xr.Dataset, mask: np.ndarray,
+                    settings: TrainConfig, seed: int, *, hidden: int | None = None,
                     progress: bool = True) -> None:
-    """Fit the cell, and witnesses' biases and spreads, to single corridors and to balances; in place.
+    """Fit the cell, and the biases and spreads of reports, to single corridors and to balances; in place.
 
     Parameters
     ----------
-    model, witnesses : fresh from the seed.
+    model, observation : fresh from the seed.
     panel : what they were built from.
     mask : [observation] bool, the observations to learn from.
-    corridors : [origin, destination] bool, corridors whose reconstructions may be learned from.
     settings : steps, batches and rate of the cell.
     seed : of batches and of what is hidden.
     hidden : position of the unilateral feature that is hidden at random.
@@ -130,44 +147,51 @@ def learn_histories(model: FlowModel, witnesses: Witnesses, panel: xr.Dataset, m
     Raises
     ------
     DivergenceError
-        When the loss is not finite.
+        When the loss is not finite, or a spread runs to zero or to infinity.
     """
-    histories = Histories(model, witnesses, panel, mask)
-    balances = Balances(histories, panel, corridors) if witnesses.config.balances else None
+    histories = Histories(model, observation, panel, mask)
+    balances = None if "margins" in observation.config.without else Balances(histories, panel)
     for part, steps, size, batch, rate in (
             ("years", settings.year_steps, len(histories.year), settings.year_batch, settings.cell_rate),
             ("histories", settings.history_steps, len(histories), settings.history_batch, settings.cell_rate / 2)):
         rng = np.random.default_rng([seed, len(part)])
+        absent = len(observation.censored_position) if hasattr(observation, "censored_position") else 0
         places = max(1, batch // (2 * model.n))   # a territory has two directions with each other one
 
         # A territory's whole history costs as much as hundreds of corridors': it is read in every third step.
         every, weight = (1, 1.0) if part == "years" else (PAUSE, float(PAUSE))
         step = count()
 
-        def loss_of(chosen, unilateral, part=part, rng=rng, places=places, step=step, every=every, weight=weight):
+        def loss_of(chosen, unilateral, part=part, rng=rng, places=places, step=step, every=every, weight=weight,
+                    absent=absent, batch=batch):
             loss = torch.zeros((), device=unilateral.device)
             if len(chosen):
                 loss = histories.loss_of_years(torch.as_tensor(chosen), unilateral) if part == "years" \
                     else histories.loss_of_histories(chosen, unilateral)
+            if absent:
+                drawn = rng.integers(absent, size=max(1, batch // ABSENT))
+                loss = loss + histories.loss_of_absent(drawn, unilateral, memory=part == "histories")
             if balances is not None and next(step) % every == 0:
                 t, c = (torch.as_tensor(rng.integers(k, size=places), device=unilateral.device)
                         for k in (model.years, model.n))
-                loss = loss + weight * (balances.loss_of_years(t, c, unilateral) if part == "years"
-                                        else balances.loss_of_histories(c, unilateral))
+                nats = balances.loss_of_years(t, c, unilateral) if part == "years" \
+                    else balances.loss_of_histories(c, unilateral)
+                loss = loss + weight * nats / observation.independent_reports
             return loss
 
-        _descend(model, witnesses, loss_of, size, steps, min(batch, size), rate, settings.clip, rng, hidden, seed,
+        _descend(model, observation, loss_of, size, steps, min(batch, size), rate, settings.clip, rng, hidden, seed,
                  part,
                  tqdm(total=steps, unit="step", disable=not progress, mininterval=2, ncols=100,
                       desc=f"{part} of single corridors, seed {seed}"))
+    observation.check_spreads()
     model.read_covariates()
 
 
-def _descend(model, witnesses, loss_of, size, steps, batch, rate, clip, rng, hidden, seed, part, bar) -> None:
+def _descend(model, observation, loss_of, size, steps, batch, rate, clip, rng, hidden, seed, part, bar) -> None:
     """Steps on batches drawn without replacement, pass after pass, with one cycle of the learning rate."""
     if not steps:
         return
-    direct = [witnesses.log_bias, witnesses.collection_bias, witnesses.log_spread]
+    direct = [observation.log_bias_step, observation.log_spread, observation.log_deviation]
     optimiser = torch.optim.AdamW([{"params": list(model.cell.parameters()), "weight_decay": DECAY},
                                    {"params": direct, "weight_decay": 0.0}], lr=rate)
     course = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps + 1)
@@ -177,7 +201,7 @@ def _descend(model, witnesses, loss_of, size, steps, batch, rate, clip, rng, hid
             if len(queue) < batch:
                 queue = np.concatenate([queue, rng.permutation(size)])
             chosen, queue = np.sort(queue[:batch]), queue[batch:]
-            loss = loss_of(chosen, _hide(model.unilateral, rng, hidden)) + witnesses.shrinkage()
+            loss = loss_of(chosen, _hide(model.unilateral, rng, hidden)) + observation.pretraining_prior()
             check_cell(loss.detach(), step, steps, part, seed)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()

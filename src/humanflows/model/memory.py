@@ -28,23 +28,22 @@ def available_bytes(device: torch.device) -> int:
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
 
 
-def check_memory(panel: xr.Dataset, config: Config, device: torch.device, members: int = 1) -> None:
+def check_memory(panel: xr.Dataset, config: Config, device: torch.device) -> None:
     """Refuse a training that cannot fit.
 
     Parameters
     ----------
     panel, config : of a member.
     device : where it is to be trained.
-    members : that are trained at once.
 
     Raises
     ------
     ConfigError
         When it needs more memory than is free.
     """
-    needed, free = members * needed_bytes(panel, config), available_bytes(device)
+    needed, free = needed_bytes(panel, config), available_bytes(device)
     if needed > free:
         raise ConfigError("training", f"a cell of width {config.model.width} and memory {config.model.hidden} with "
                           f"these batches needs about {needed / 2**30:.1f} GiB; {free / 2**30:.1f} are free on "
                           f"{device.type}", "use smaller model.width, model.hidden, train.history_batch or "
-                          "train.year_batch, or stack fewer members", key="model.width")
+                          "train.year_batch", key="model.width")

@@ -1,7 +1,7 @@
 """The factorised stock–flow recursion: hazards from the cell and its effects, bookkeeping from accounting, by years.
 
 A log-hazard has two parts. The systematic one is what the recurrent cell says from covariates (network.py, trained by
-histories.py). The other is a set of effects, shrunk towards none (witnesses.effect_penalty), that bring what covariates
+histories.py). The other is a set of effects, with priors around none (effects.py), that bring what covariates
 do not know: that a pair has a tie or a direction more than expected, that a corridor runs high between two counts of
 stocks, that in one year more people than usual move to or from a territory.
 """
@@ -21,6 +21,8 @@ from .courses import neighbours_of_courses
 from .network import PairCell
 
 ONWARD_START = 1.0    # log of how much more than natives the foreign-born of a territory tend to move on
+DISPLACED_FROM = 300  # new refugees and asylum seekers of a year: from so many on they bound a flow, and may be a shock
+SHOCK_UNIT = 4.0      # of an effect of a shock in its parameter: gradient steps are of one size, and a war is far away
 AFFINITY_START = 0.5  # share of a birthplace's particular leaning to a destination that those who moved elsewhere keep
 
 
@@ -73,6 +75,7 @@ class FlowModel(nn.Module):
         told_in = reported.reshape(years, -1)[:, flat]
         course = neighbours_of_courses(told_in)
         self.course = nn.Parameter(torch.zeros(int(told_in.sum())))
+        shocked = shocked_years(panel).reshape(years, -1)[:, flat]
         self.turnover = nn.Parameter(torch.zeros(years, n))
         self.balance = nn.Parameter(torch.zeros(years, n))
 
@@ -85,7 +88,7 @@ class FlowModel(nn.Module):
             "stock_initial": panel.stock_initial.values.astype(np.float32),
             "reported": told_in.any(0).astype(np.float32), "told_in": told_in,
             "reported_in": reported.reshape(-1),
-            **{f"course_{k}": v for k, v in course.items()},
+            **{f"course_{k}": v for k, v in course.items()}, "course_shocked": shocked.T[told_in.T],
             "diagonal": np.eye(n, dtype=bool), "place": everywhere, "tie_of": _unordered(flat, n),
             "reverse": np.searchsorted(flat, flat % n * n + flat // n),
         }.items():
@@ -168,9 +171,13 @@ class FlowModel(nn.Module):
                     (said.unbind(-1) for said in self.systematic.unbind(0)),
                     self.turnover.unbind(0), self.balance.unbind(0)))
 
+    def course_effect(self) -> Tensor:
+        """Effects of single years of pairs, [K]; their parameters are in units that a shock is a few of."""
+        return self.course * torch.where(self.course_shocked, SHOCK_UNIT, 1.0)
+
     def _course(self) -> Tensor:
         """Effect of single years on pairs [Y, pair]; only pairs with a report in a year teach their own."""
-        known = torch.cat([self.course, self.course.new_zeros(1)])
+        known = torch.cat([self.course_effect(), self.course.new_zeros(1)])
         before, after = (known.index_select(0, x.reshape(-1)).reshape(x.shape)
                          for x in (self.course_before, self.course_after))
         between = (self.course_weight_before * before + self.course_weight_after * after).detach()
@@ -201,6 +208,20 @@ def advance(stock: Tensor, parts: tuple[Tensor, ...], births: Tensor, death_rate
             diagonal: Tensor) -> accounting.Step:
     """A year's hazards and bookkeeping in one, so that a compiler sees both."""
     return accounting.step(stock, hazards_of(*parts), births, death_rate, diagonal)
+
+
+def shocked_years(panel: xr.Dataset) -> np.ndarray:
+    """Where a corridor's year brings refugees, or follows such a year: its effect may be large.
+
+    Returns
+    -------
+    bool [year, origin, destination]; nowhere in a panel without displaced people.
+    """
+    n = panel.sizes["origin"]
+    if "displaced_flow" not in panel:
+        return np.zeros((panel.sizes["year"], n, n), bool)
+    many = np.nan_to_num(panel.displaced_flow.values) > DISPLACED_FROM
+    return many | np.concatenate([np.zeros_like(many[:1]), many[:-1]])
 
 
 def _unordered(flat: np.ndarray, n: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Training of one member: reproducible from its seed, resumable to the same weights, stopped where unseen pairs say."""
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,27 +23,30 @@ from ..panel.features import build_features
 from ..panel.splits import training_observations
 from .compact import unpack
 from .divergence import check_course, check_loss, check_movers, check_skipped, share_of_movers
+from .effects import effect_terms
 from .histories import FEATURE_HIDDEN, learn_histories
 from .memory import check_memory
+from .observation import TAIL, ObservationModel, student
 from .recursion import FlowModel, Trajectory
-from .witnesses import Witnesses, effect_penalty
 
 # What decides the weights that a training ends in.
 TRAINING_CODE = (*(f"model/{m}.py" for m in ("accounting", "balances", "courses", "histories", "network", "recursion",
-                                             "train", "witnesses")),
-                 "panel/features.py", "panel/harmonise.py", "panel/splits.py")
+                                             "train", "effects", "gross", "observation", "observation_data")),
+                 "panel/features.py", "panel/harmonise.py", "panel/report_priors.py", "panel/splits.py")
+# Learned with the network alone: beside an effect for every report, spreads would run to zero.
+LEARNED_WITH_CELL = ("observation.log_spread", "observation.log_deviation")
+SCALE = 1e-5         # of the nats whose gradient is clipped
 SMALL = 100          # territories: below, a second thread costs more than it brings
 
 
 @dataclass
 class Member:
-    """A trained member: its model (weights of the best epoch loaded), its witnesses and its history."""
+    """A trained member: its model (weights of the best epoch loaded), its observation model and its history."""
 
     model: FlowModel
-    witnesses: Witnesses
-    history: pd.DataFrame   # epoch, loss, each term, validation
+    observation: ObservationModel
+    history: pd.DataFrame   # epoch, loss and each term in nats, validation
     seconds: float
-    failed: DivergenceError | None = None      # why it must not be used
 
 
 def choose_device(wanted: str = "auto") -> torch.device:
@@ -63,23 +67,25 @@ def choose_device(wanted: str = "auto") -> torch.device:
 
 
 def build_member(panel: xr.Dataset, splits: xr.Dataset, config: Config,
-                 reported: np.ndarray | None = None) -> tuple[FlowModel, Witnesses, Callable]:
-    """Model, witnesses and the score of validation corridors, all initialised from the seed.
+                 reported: np.ndarray | None = None) -> tuple[FlowModel, ObservationModel, Callable]:
+    """Model, observation model and the score of validation corridors, all initialised from the seed.
 
-    ``reported`` [year, origin, destination] bool, where the member learned from a report; those of the splits' training
-    part by default.
+    ``reported`` [year, origin, destination] bool, where the member learned from a report or from displaced people;
+    those of the splits' training part by default.
     """
     torch.manual_seed(config.seed)
     features = build_features(panel, config.model.without)
     mask = training_observations(panel, splits)
+    observation = ObservationModel(panel, mask, open_corridors(splits), config.observation)
     if reported is None:
         reported = np.zeros((panel.sizes["year"], *splits.held_out.shape), bool)
         reported[tuple(panel[f"flow_{k}"].values[mask] for k in ("year", "origin", "destination"))] = True
+        if hasattr(observation, "displaced_position"):
+            reported.reshape(-1)[observation.displaced_position.numpy()] = True
     model = FlowModel(features, panel, config.model, reported)
     names = features.unilateral_names
     model.hidden_feature = names.index(FEATURE_HIDDEN) if FEATURE_HIDDEN in names else None
-    witnesses = Witnesses(panel, mask, open_corridors(splits), config.loss)
-    return model, witnesses, _validation_score(panel, splits.validation.values)
+    return model, observation, _validation_score(panel, splits.validation.values, observation)
 
 
 def open_corridors(splits: xr.Dataset) -> np.ndarray:
@@ -88,19 +94,34 @@ def open_corridors(splits: xr.Dataset) -> np.ndarray:
     return ~closed & ~np.eye(len(closed), dtype=bool)
 
 
-def _validation_score(panel, validation: np.ndarray) -> Callable[[Trajectory], float]:
-    """Mean squared log error of reports by residence on the validation corridors; lower is better."""
-    o, d, w = (panel[f"flow_{k}"].values.astype(int) for k in ("origin", "destination", "witness"))
-    chosen = validation[o, d] & (panel.witness_criterion.values == "residence")[w]
-    n = panel.sizes["origin"]
-    position = torch.as_tensor(panel.flow_year.values[chosen].astype(int) * n * n + o[chosen] * n + d[chosen])
-    observed = torch.as_tensor(np.log1p(panel.flow_persons.values[chosen]), dtype=torch.float32)
+def _validation_score(panel, validation: np.ndarray, observation: ObservationModel) -> Callable[[Trajectory], float]:
+    """Negative log score of reports by residence on the validation corridors, nats a report; lower is better.
 
+    Each report is judged as its series would have made it: with the bias that other corridors taught, and the spread.
+    Of a year in which no other corridor teaches a series, its reports are left out.
+    """
+    o, d, w, y = (panel[f"flow_{k}"].values.astype(int) for k in ("origin", "destination", "witness", "year"))
+    years, n = panel.sizes["year"], panel.sizes["origin"]
+    known = (observation.bias_witness * years + observation.bias_year).cpu().numpy()
+    cell = np.searchsorted(known, w * years + y)
+    told = (known[np.minimum(cell, len(known) - 1)] == w * years + y) if len(known) else np.zeros(len(w), bool)
+    chosen = np.flatnonzero(validation[o, d] & told & (panel.witness_criterion.values == "residence")[w])
+    position = torch.as_tensor(y[chosen] * n * n + o[chosen] * n + d[chosen])
+    observed = torch.as_tensor(np.log1p(panel.flow_persons.values[chosen]), dtype=torch.float32)
+    spread = torch.as_tensor(panel.report_spread.values[w[chosen], y[chosen]], dtype=torch.float32)
+    cell, series = torch.as_tensor(cell[chosen]), torch.as_tensor(w[chosen])
+    constant = math.lgamma((TAIL + 1) / 2) - math.lgamma(TAIL / 2) - 0.5 * math.log(TAIL * math.pi)
+
+    @torch.no_grad()
     def score(run: Trajectory) -> float:
         if not len(observed):
             return float("nan")
-        predicted = torch.log1p(run.flow.detach().reshape(-1)[position.to(run.flow.device)])
-        return float(((predicted - observed.to(predicted.device)) ** 2).mean())
+        device = run.flow.device
+        expected = run.flow.reshape(-1)[position.to(device)] * torch.exp(observation.log_bias[cell.to(device)])
+        own = spread.to(device) * torch.exp((observation.log_spread * observation.spread_free)[series.to(device)])
+        deviation2 = own**2 + 1 / (1 + expected)
+        residual = torch.log1p(expected) - observed.to(device)
+        return float((student(residual / torch.sqrt(deviation2)) + 0.5 * torch.log(deviation2)).mean()) - constant
 
     return score
 
@@ -132,14 +153,14 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
     check_memory(panel, config, device)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # every value is written before it is read
-    model, witnesses, score = build_member(panel, splits, config)
-    model, witnesses = model.to(device), witnesses.to(device)
+    model, observation, score = build_member(panel, splits, config)
+    model, observation = model.to(device), observation.to(device)
     if settings.compile:
         torch._dynamo.config.suppress_errors = True  # without a C++ compiler the same code runs uncompiled
         model.advance = torch.compile(model.advance, dynamic=False)
     weights = {**{f"model.{k}": v for k, v in model.named_parameters()},
-               **{f"witnesses.{k}": v for k, v in witnesses.named_parameters()}}
-    fitted = [v for k, v in weights.items() if not k.startswith("model.cell.")]
+               **{f"observation.{k}": v for k, v in observation.named_parameters()}}
+    fitted = [v for k, v in weights.items() if not k.startswith("model.cell.") and k not in LEARNED_WITH_CELL]
     optimiser = torch.optim.Adam(fitted, lr=settings.learning_rate, betas=(0.9, 0.99), eps=1e-8)
     identity = artifacts.digest(config.as_dict(), content_digest(panel), content_digest(splits),
                                 artifacts.code_digest(*TRAINING_CODE))
@@ -152,13 +173,15 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
             model.read_covariates()
         else:
             started = time.perf_counter()
-            learn_histories(model, witnesses, panel, training_observations(panel, splits), open_corridors(splits),
-                            settings, config.seed, hidden=model.hidden_feature, progress=progress)
+            learn_histories(model, observation, panel, training_observations(panel, splits), settings, config.seed,
+                            hidden=model.hidden_feature, progress=progress)
             state.seconds = time.perf_counter() - started
             state.remember()
         for weight in model.cell.parameters():
             weight.requires_grad_(False)
-        _descend(model, witnesses, score, state, config, checkpoint, progress, stop_after)
+        for name in LEARNED_WITH_CELL:
+            weights[name].requires_grad_(False)
+        _descend(model, observation, score, state, config, checkpoint, progress, stop_after)
         state.restore_best()
         if stop_after is None:
             state.check(config.seed)
@@ -167,7 +190,7 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
         raise
     finally:
         torch.set_num_threads(threads)
-    return Member(model, witnesses, pd.DataFrame(state.history), state.seconds)
+    return Member(model, observation, pd.DataFrame(state.history), state.seconds)
 
 
 def forget(checkpoint: Path | None) -> None:
@@ -185,7 +208,7 @@ def content_digest(dataset: xr.Dataset) -> str:
                              for k, v in sorted(dataset.variables.items())])
 
 
-def _descend(model, witnesses, score, state: "_State", config: Config, checkpoint, progress: bool,
+def _descend(model, observation, score, state: "_State", config: Config, checkpoint, progress: bool,
              stop_after: int | None) -> None:
     """The epochs: predict, compare, step; ``state`` holds everything that a resumed run needs."""
     device, settings = model.births.device, config.train
@@ -201,10 +224,10 @@ def _descend(model, witnesses, score, state: "_State", config: Config, checkpoin
             state.optimiser.zero_grad(set_to_none=True)
             with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
                 run = model()
-                terms = witnesses.terms(run)
-                loss = witnesses.loss(terms) + effect_penalty(model, config.loss)
+                terms = {**observation.terms(run), **effect_terms(model, config.effects)}
+                loss = torch.stack(list(terms.values())).sum()
             check_loss(float(loss.detach()), state.epoch, config.seed)
-            loss.backward()
+            (SCALE * loss).backward()
             # The score belongs to the weights before the step: remember those.
             due = state.epoch % settings.validate_every == 0
             state.record(terms, float(loss.detach()), run, score if due else None)
@@ -330,9 +353,9 @@ def read_weights(file: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def save_member(member: Member, file: Path, config: Config) -> Path:
-    """Weights of model and witnesses as float32 safetensors, and where it learned from reports; the configuration in
-    the metadata, and how long it took, where that is known."""
-    tensors = {f"{part}.{k}": v.detach().cpu().contiguous() for part in ("model", "witnesses")
+    """Weights of model and observation model as float32 safetensors, and where it learned from reports; in the
+    metadata the configuration, and how long it took, where that is known."""
+    tensors = {f"{part}.{k}": v.detach().cpu().contiguous() for part in ("model", "observation")
                for k, v in getattr(member, part).named_parameters()}
     tensors["reported"] = member.model.reported_in.nonzero().squeeze(1).int().cpu()
     with artifacts.atomic(file) as temporary:
@@ -358,8 +381,8 @@ def load_member(file: Path, panel: xr.Dataset, splits: xr.Dataset, config: Confi
         raise ArtifactError(file, "weights do not fit: reports lie outside the panel's years and territories",
                             "use the panel it was trained with", key="reported")
     reported[positions] = True
-    model, witnesses, _ = build_member(panel, splits, config, reported.reshape(-1, n, n))
-    for prefix, part in (("model.", model), ("witnesses.", witnesses)):
+    model, observation, _ = build_member(panel, splits, config, reported.reshape(-1, n, n))
+    for prefix, part in (("model.", model), ("observation.", observation)):
         for name, parameter in part.named_parameters():
             saved = tensors.get(prefix + name)
             if saved is None or saved.shape != parameter.shape:
@@ -369,7 +392,7 @@ def load_member(file: Path, panel: xr.Dataset, splits: xr.Dataset, config: Confi
                                     "trained with", key=prefix + name)
             with torch.no_grad():
                 parameter.copy_(saved)
-    return Member(model, witnesses, pd.DataFrame(), float(about.get("seconds", "nan")))
+    return Member(model, observation, pd.DataFrame(), float(about.get("seconds", "nan")))
 
 
 @torch.no_grad()
@@ -379,10 +402,8 @@ def predict(member: Member) -> Trajectory:
     Raises
     ------
     DivergenceError
-        When an implausible number of people would move, or the training had failed.
+        When an implausible number of people would move.
     """
-    if member.failed is not None:
-        raise member.failed
     run = Trajectory(*(x.cpu() for x in member.model()))
     check_movers(share_of_movers(run.flow, run.stock), "of this member")
     return run

@@ -20,9 +20,10 @@ import pandas as pd
 import xarray as xr
 
 from ..errors import InputError, SchemaError
-from ..schema import STATUS, VARIABLES
+from ..schema import STATUS, SYSTEMS_TABLE, VARIABLES
 from .displaced import fill_displaced
 from .publications import repeated_reports
+from .report_priors import report_priors
 
 SERIES = ("births", "deaths", "population_change", "population_midyear", "net_migration", "net_migration_national",
           "life_expectancy", "gdp_per_capita", "gdp", "gdp_growth", "conflict_deaths", "eu_member", "democracy",
@@ -46,7 +47,9 @@ def harmonise(tables: dict[str, pd.DataFrame], territories: Sequence[str], years
 
     Parameters
     ----------
-    tables : the tables of ``schema.TABLES`` by name; ``stock``, ``flow`` and ``territory_year`` are needed.
+    tables : the tables of ``schema.TABLES`` by name; ``stock``, ``flow`` and ``territory_year`` are needed. Beside
+        them may stand ``SYSTEMS_TABLE``, definitions of the reports (``reporting_systems.read_systems``); those of the
+        real world's offices by default.
     territories : alpha-3 codes, the order of every territorial dimension.
     years : consecutive calendar years.
     about : per source its ``title``, ``licence`` and ``definition``, written into the attributes.
@@ -60,6 +63,8 @@ def harmonise(tables: dict[str, pd.DataFrame], territories: Sequence[str], years
 
     Raises
     ------
+    SchemaError
+        For a report without a definition.
     InputError
         When a territory lacks births, deaths, net migration or population, naming it.
     """
@@ -80,6 +85,7 @@ def harmonise(tables: dict[str, pd.DataFrame], territories: Sequence[str], years
         panel = panel.assign(_pair_series(tables["pair_year"], territories, years, about))
         panel = panel.assign(_indicators(tables["pair_year"], territories, years))
     panel = panel.assign(_witnesses(tables["flow"], territories, years))
+    panel = panel.assign(report_priors(panel, tables.get(SYSTEMS_TABLE)))
     if "margin" in tables:
         panel = panel.assign(_margins(tables["margin"], territories, years))
     if "period_flow" in tables:
@@ -92,7 +98,7 @@ def harmonise(tables: dict[str, pd.DataFrame], territories: Sequence[str], years
 
 
 def _sources(tables) -> list[str]:
-    return sorted({s for frame in tables.values() for s in frame["source"].unique()})
+    return sorted({s for name, frame in tables.items() if name != SYSTEMS_TABLE for s in frame["source"].unique()})
 
 
 def _positions(values: pd.Series, labels: Sequence) -> np.ndarray:

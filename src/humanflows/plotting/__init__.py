@@ -15,6 +15,7 @@ from .charts import (
 )
 from .errors import plot_error_components, plot_residuals, plot_shocks, plot_worst_corridors
 from .interval_coverage import plot_interval_coverage
+from .known_flows import plot_known_flows, plot_known_misses
 from .maps import (
     by_region,
     plot_net_migration_map,
@@ -78,7 +79,8 @@ __all__ = [
     "plot_biases", "plot_birthplace_flows", "plot_birthplace_kinds", "plot_bounds", "plot_corridor_intervals",
     "plot_corridors", "plot_coverage", "plot_disagreement_map", "plot_elasticities", "plot_error_components",
     "plot_events", "plot_experiments", "plot_features", "plot_five_year_scores", "plot_flow_tables",
-    "plot_held_out_scatter", "plot_interval_coverage", "plot_invisible", "plot_kinds_of_moves", "plot_largest_flows",
+    "plot_held_out_scatter", "plot_interval_coverage", "plot_invisible", "plot_kinds_of_moves", "plot_known_flows",
+    "plot_known_misses", "plot_largest_flows",
     "plot_method_totals", "plot_moments", "plot_needs_check", "plot_needs_map", "plot_needs_ranking",
     "plot_net_migration_map", "plot_other_side", "plot_protocol_differences", "plot_provenance_matrix",
     "plot_region_circle", "plot_region_circles", "plot_region_net", "plot_regional_flows", "plot_reporters",

@@ -220,11 +220,7 @@ def renew_sums(folder: Path | None = None) -> tuple[int, int]:
         When another file is not the one that is listed.
     """
     folder = folder or paths.RELEASE
-    file, manifest = folder / "sums.csv", json.loads(release_file("manifest.json", folder).read_text(encoding="utf-8"))
-    for which, wanted in manifest["files"].items():
-        if which != "CHANGELOG.md" and artifacts.sha256(release_file(which, folder)) != wanted:
-            raise ArtifactError(folder / which, "the file is not the one that the release's manifest lists",
-                                "restore data/release from the repository", key=which)
+    file, manifest = folder / "sums.csv", _whole_manifest(folder, {"CHANGELOG.md"})
     before = pd.read_csv(file, keep_default_na=False, na_values=[""])
     after = add_again(before, open_flows(folder))
     artifacts.write_text(file, after.to_csv(index=False, float_format="%.6g"))
@@ -232,6 +228,37 @@ def renew_sums(folder: Path | None = None) -> tuple[int, int]:
     ends = [k for k in (*LOWER, *UPPER) if k in before]
     return (int((np.abs(after["persons"] - before["persons"]) > 0.05 * before["persons"]).sum()),
             int((after[ends] != before[ends]).any(axis=1).sum()))
+
+
+def add_table(which: str, table: pd.DataFrame, folder: Path | None = None) -> Path:
+    """Write a table into a release that is there, and list it in the release's manifest.
+
+    Parameters
+    ----------
+    which : name of the file.
+    table : written without its index.
+    folder : of the release, whose other files are those that its manifest lists, but for ``CHANGELOG.md``.
+
+    Raises
+    ------
+    ArtifactError
+        When another file is not the one that is listed.
+    """
+    folder = folder or paths.RELEASE
+    manifest = _whole_manifest(folder, {"CHANGELOG.md", which})
+    file = artifacts.write_text(folder / which, table.to_csv(index=False, float_format="%.6g"))
+    _list_files(folder, manifest)
+    return file
+
+
+def _whole_manifest(folder: Path, but: set[str]) -> dict:
+    """The manifest of a release whose files, but for some, are those that it lists."""
+    manifest = json.loads(release_file("manifest.json", folder).read_text(encoding="utf-8"))
+    for which, wanted in manifest["files"].items():
+        if which not in but and artifacts.sha256(release_file(which, folder)) != wanted:
+            raise ArtifactError(folder / which, "the file is not the one that the release's manifest lists",
+                                "restore data/release from the repository", key=which)
+    return manifest
 
 
 def build_facts(estimates: xr.Dataset, headline: Headline, panel: xr.Dataset, seconds: float) -> dict:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..config import TwinConfig
-from ..schema import TABLES, validate
+from ..schema import FIRST_YEAR, LAST_YEAR, SYSTEMS_TABLE, TABLES, validate
 from .economy import stream
 from .world import DISPLACED, SETTLED, TEMPORARY, World
 
@@ -21,7 +21,8 @@ TRADE_STATUS = {**dict.fromkeys(range(1950, 2000), "backcast"), **dict.fromkeys(
 
 
 def observe(world: World, config: TwinConfig) -> dict[str, pd.DataFrame]:
-    """Write the six tidy tables of ``schema.TABLES`` as the simulated world's offices would publish them.
+    """Write the six tidy tables of ``schema.TABLES`` as the simulated world's offices would publish them, and how they
+    define what they count (``reporting_systems``).
 
     Parameters
     ----------
@@ -39,7 +40,31 @@ def observe(world: World, config: TwinConfig) -> dict[str, pd.DataFrame]:
         "pair_year": [_refugees(world, config), _trade(world, config)],
         "reconstruction": [],    # made from these tables by the methods of `baselines`, as anybody else would
     }
-    return {table: validate(_join(table, frames), table, file=f"twin {table}") for table, frames in parts.items()}
+    tables = {table: validate(_join(table, frames), table, file=f"twin {table}") for table, frames in parts.items()}
+    return {**tables, SYSTEMS_TABLE: define_systems(world, offices)}
+
+
+def define_systems(world: World, offices: pd.DataFrame) -> pd.DataFrame:
+    """What each office says a migrant is: the table of ``panel.reporting_systems`` for the simulated world.
+
+    Durations of stay and years of a break are published, as real offices publish them; how many movers an office misses
+    is not.
+
+    Parameters
+    ----------
+    offices : as of `describe_offices`.
+    """
+    def row(source, reporter, duration, *, system="register", kind="register_declared", flow_type="movement", when=0):
+        return {"source": source, "reporter": reporter, "side": "*", "criterion": "*", "first_year": FIRST_YEAR,
+                "last_year": LAST_YEAR, "system": system, "duration": duration, "flow_type": flow_type, "class": kind,
+                "checked": "data", "breaks": f"{when}: way of counting" if when else "", "reference": "simulation",
+                "note": "simulated office"}
+
+    rows = [row("undesa_imfsc", o.reporter, str(o.months), when=o.break_year) for o in offices.itertuples()]
+    rows += [row("|".join(("eurostat", "oecd", "statsnz")), code, "12") for code in world.territories]
+    rows.append(row("meta", "META", "12", system="platform", kind="platform", flow_type="transition"))
+    frame = pd.DataFrame(rows)
+    return frame.set_axis(pd.RangeIndex(2, len(frame) + 2))
 
 
 def describe_offices(world: World, config: TwinConfig) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from humanflows.artifacts import manifest_path
 from humanflows.dataset import names
 from humanflows.errors import ArtifactError
 from humanflows.geometry import read_geometry
-from humanflows.panel import reporting_systems, trusted_offices
+from humanflows.panel import known_flows, reporting_systems, trusted_offices
 from humanflows.schema import TABLES, validate
 from humanflows.sources import catalogue, registry
 from humanflows.sources.corrections import COLUMNS, apply_corrections
@@ -86,6 +86,10 @@ def _trusted(places) -> pd.DataFrame:
     return trusted_offices.read_trusted_offices(places["trusted_offices.csv"]).astype(str)
 
 
+def _known(places) -> pd.DataFrame:
+    return known_flows.read_known_flows(places["known_flows.csv"])
+
+
 def _aliases(places) -> pd.DataFrame:
     """Names of territories, from the file of them and from that of other names."""
     plain = paths.TERRITORIES, paths.ALIASES
@@ -155,6 +159,13 @@ ENTRIES = (
         paths.REPORTING_CLASSES, words=("part", "name", "side", "basis"))}, _classes),
     Entry("trusted offices", {"trusted_offices.csv": _own(
         paths.TRUSTED_OFFICES, words=("side",), free=("reporter",))}, _trusted),
+    Entry("known flows", {"known_flows.csv": Table(
+        {"origin": ["POL", "SYR"], "destination": ["DEU", "TUR"], "year": [2012, 2014], "persons": [177758, 1013049],
+         "kind": ["arrivals", "displaced"], "bound": ["none", "lower"], "definition": ["by citizenship", "refugees"],
+         "source": ["OECD", "UNHCR"], "url": ["https://example.org/a", "https://example.org/b"],
+         "checked": ["read on the page"] * 2, "note": ["", "a war"], "comment": [""] * 2}, csv_of(),
+        codes=("origin", "destination"), years=("year",), counts=("persons",), words=("kind", "bound", "checked"),
+        free=("definition", "source", "url", "note", "comment"), may_be_empty=True)}, _known),
     Entry("names", {"territories.csv": _own(paths.TERRITORIES, free=("iso3", "iso2", "name")),
                     "aliases.csv": _own(paths.ALIASES, free=("name", "kind", "territories"))}, _aliases),
     Entry("kept table", _kept(), _is_kept, "territory_year"),

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 import torch
 
+from blocks import blocks_of, over_dask, step_by_blocks, tile
 from humanflows.model.accounting import Hazards, step
-from humanflows.model.blocks import blocks_of, over_dask, step_by_blocks, tile
+from humanflows.results.speed import sent_bytes
 
 N = 11
 
@@ -106,6 +107,25 @@ def test_a_tile_takes_and_gives_rows_of_its_blocks_only():
     taken, given = (max(s[k] for s in seen) for k in (0, 1))
     assert len(seen) == (40 / size) ** 2
     assert taken <= 3 * size * 40 + 3 * size**2 and given <= 2 * size * 40 + 2 * size**2 + size < 40**2
+
+
+def test_what_is_sent_is_what_tiles_take_and_give():
+    n, size, sent = 12, 4, []
+
+    def numbers(x):
+        return x.numel() if isinstance(x, torch.Tensor) else sum(map(numbers, x)) if isinstance(x, tuple) else 0
+
+    def run(function, tasks):
+        for task in tasks:
+            out = function(*task)
+            sent.append(numbers(task) + numbers(tuple(out)))
+            yield out
+
+    stock = torch.rand(n, n, requires_grad=True)
+    hazards = Hazards(*(torch.randn(n, n, requires_grad=True) - 5 for _ in range(4)))
+    made = step_by_blocks(stock, hazards, torch.rand(n), torch.rand(n), size=size, run=run)
+    sum(x.sum() for x in made).backward()
+    assert len(sent) == 2 * (n / size) ** 2 and sent_bytes(n, size) == 4 * sum(sent)
 
 
 def test_what_dask_gets_is_no_view_of_the_whole():

@@ -1,7 +1,7 @@
 r"""One year's bookkeeping by blocks: for regions so many that one process should not hold the whole year.
 
-`accounting.step` works on whole N x N tables. Here the same year is cut into tiles of birthplaces I and origins J.
-All that a tile needs are its cells of the stock and rows of the hazards:
+The model's `step` (``model/accounting.py``) works on whole N x N tables. Here the same year is cut into tiles of
+birthplaces I and origins J. All that a tile needs are its cells of the stock and rows of the hazards:
 
 .. code-block:: text
 
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import hardtanh, pad
 
-from .accounting import LOG_AFFINITY_MAX, LOG_HAZARD_MAX, Hazards, Step, share_at_risk
+from humanflows.model.accounting import LOG_AFFINITY_MAX, LOG_HAZARD_MAX, Hazards, Step, share_at_risk
 
 # Calls a function with each tuple of arguments and returns the results in that order, as itertools.starmap does.
 Runner = Callable[[Callable, Iterable[tuple]], Iterable]
@@ -115,7 +115,7 @@ def tile_gradients(inputs: tuple, cotangents: tuple[Tensor, ...]) -> tuple[Tenso
 
 def step_by_blocks(stock: Tensor, hazards: Hazards, births: Tensor, death_rate: Tensor, *, size: int,
                    run: Runner = starmap) -> Step:
-    """`accounting.step` by blocks of territories, the same up to rounding, gradients too.
+    """`step` by blocks of territories, the same up to rounding, gradients too.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def step_by_blocks(stock: Tensor, hazards: Hazards, births: Tensor, death_rate: 
     Returns
     -------
     Step
-        as of `accounting.step`.
+        as of `step`.
 
     Raises
     ------
@@ -196,7 +196,8 @@ def over_dask(scheduler=None) -> Runner:
     Parameters
     ----------
     scheduler : as of ``dask.compute``: ``"synchronous"``, ``"threads"``, ``"processes"``, or a
-        ``distributed.Client``, whose workers may be on other machines. By default the client in use, otherwise threads.
+        ``distributed.Client``, whose workers may be on other machines if they can import this module. By default the
+        client in use, otherwise threads.
     """
     import dask
 
