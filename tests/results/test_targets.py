@@ -98,8 +98,8 @@ def test_the_folds_together_lead_and_trusted_rows_do_not_count_twice():
 
 @pytest.mark.parametrize(("side", "score", "least"), [
     ("immigration", "r", .90), ("immigration", "log_r", .95), ("immigration", "cpc", .80),
-    ("immigration", "within_r", .72), ("emigration", "r", .88), ("emigration", "log_r", .94), ("emigration", "cpc", .77),
-    ("emigration", "within_r", .65)])
+    ("immigration", "within_r", .72), ("emigration", "r", .88), ("emigration", "log_r", .94),
+    ("emigration", "cpc", .77), ("emigration", "within_r", .65)])
 def test_marks_against_trusted_offices(side, score, least):
     rows = OWN_ROWS.replace("'all' and peer", "'trusted' and peer").format(side)
     for value, result in ((least, "hit"), (least - .0001, "missed")):
