@@ -52,6 +52,12 @@ def load_facts() -> dict[str, str]:
                 raise ConfigError(file, f"fact {key!r} must be an identifier with a string, found {value!r}",
                                   "format the number in the release step", key=key)
             facts[key] = value
+    if (paths.RELEASE / "scores.csv").is_file():
+        from ..results.headline import read_headline, score_facts
+
+        # A release that was made before all folds led has the scores of one of them among its facts.
+        headline = read_headline(paths.RELEASE)
+        facts |= score_facts(headline) if headline.together else {"scores_of": headline.of}
     return facts
 
 
@@ -135,8 +141,9 @@ def markdown_table(rows: Iterable[Mapping], columns: Mapping[str, str]) -> str:
 
 # Column of data/release/scores.csv → heading and decimals.
 _SCORES = {"peer": ("estimates", 0), "n": ("cells", 0), "r": ("R", 3), "log_r": ("log R", 3),
-           "abs_log_error": ("abs. log error", 3), "cpc": ("CPC", 3), "log_bias": ("log bias", 2),
-           "within_r": ("R within corridor", 2)}
+           "abs_log_error": ("abs. log error", 3), "median_log_error": ("median log error", 2),
+           "cpc": ("CPC", 3), "log_bias": ("log bias", 2), "within_r": ("R within corridor", 2)}
+_LATER_SCORES = ("abs_log_error", "median_log_error")     # that tables of earlier releases may lack
 _SCORE_GROUPS = ("collection", "side", "criterion", "horizon")
 
 
@@ -144,25 +151,43 @@ _FIRST = {"undesa_imfsc", "residence"}   # the sets of the validation protocol: 
 
 
 def scores_part() -> str:
-    """Score tables of the release as Markdown, one per set of cells; all but the protocol's own fold by source."""
+    """Score tables of the release as Markdown, one per set of cells; all but the protocol's own are folded by source.
+
+    They are of all folds of the corridors together, or, where these were not run for the release, of one, and say so.
+    Where trusted offices report any of the cells, each score has a second column for their reports alone.
+    """
+    from ..results.headline import read_headline
+    from ..results.offices import TRUSTED, of_offices
     from ..sources.catalogue import SOURCES
 
-    file = artifacts.require(paths.RELEASE / "scores.csv", "humanflows release --profile world")
-    scores = pd.read_csv(file, keep_default_na=False, na_values=[""])
-    absent = [c for c in (*_SCORE_GROUPS, *_SCORES) if c not in scores]
+    headline = read_headline(paths.RELEASE)
+    scores = headline.scores
+    absent = [c for c in (*_SCORE_GROUPS, *_SCORES) if c not in scores and c not in _LATER_SCORES]
     if absent:
-        raise ArtifactError(file, f"score table lacks the columns {absent}", "run humanflows release again")
+        raise ArtifactError(paths.RELEASE / "scores.csv", f"score table lacks the columns {absent}",
+                            "run humanflows release again")
     titles = {name: source.title for name, source in SOURCES.items()}
     shown, folded = [], {}
     for keys, group in scores.groupby(list(_SCORE_GROUPS), sort=False, dropna=False):
         source, *which = [titles.get(k, str(k).replace("_", " ")) for k in keys if k == k]
-        rows = [{c: _score(row[c], decimals) for c, (_, decimals) in _SCORES.items()} for _, row in group.iterrows()]
-        table = markdown_table(rows, {c: head for c, (head, _) in _SCORES.items()})
+        heads = {c: h for c, h in _SCORES.items() if c in group and group[c].notna().any()}
+        trusted = of_offices(group, TRUSTED).set_index("peer")
+        rows = [{c: _score(row[c], decimals) for c, (_, decimals) in heads.items()}
+                | {f"{c}, trusted": _score(trusted[c].get(row["peer"], float("nan")), decimals)
+                   for c, (_, decimals) in heads.items() if c in trusted}
+                for _, row in of_offices(group).iterrows()]
+        names = {c: head for c, (head, _) in heads.items()}
+        if len(trusted):
+            names = {name: text for c, head in names.items()
+                     for name, text in ((c, head), (f"{c}, trusted", f"{head}, trusted")) if name != "peer, trusted"}
+        table = markdown_table(rows, names)
         if set(keys) >= _FIRST:
             shown.append(f"**{source}, {', '.join(which)}**\n\n{table}")
         else:
             folded.setdefault(source, []).append(f"**{', '.join(which)}**\n\n{table}")
-    return "\n".join([*shown, *(f"````{{dropdown}} {source}\n" + "\n".join(tables) + "````\n"
+    first = [f"*Of {headline.of}" + (", each by the member that never saw it.*\n" if headline.together else
+                                     ". Another fold would have other scores.*\n")]
+    return "\n".join([*first, *shown, *(f"````{{dropdown}} {source}\n" + "\n".join(tables) + "````\n"
                                 for source, tables in folded.items())])
 
 
@@ -176,6 +201,7 @@ def ablation_part() -> str:
     A release that was made without the table has a sentence instead.
     """
     from ..results.ablation import SHOWN, ablation_sentences, is_ablation, short_table
+    from ..results.offices import TRUSTED, with_offices
     from ..sources.catalogue import SOURCES
 
     file = paths.RELEASE / "ablation.csv"
@@ -203,13 +229,15 @@ def ablation_part() -> str:
              + "\n±: what chance alone makes of a run with one seed in 95% of cases. \\*: a difference beyond "
              "chance, by as many seeds as the run has.\n````\n"]
     titles = {name: source.title for name, source in SOURCES.items()}
-    means = table.groupby(["collection", "side", "criterion", "horizon", "run"], sort=False)[list(_ABLATED)].mean()
-    for (collection, side, criterion, horizon), group in means.groupby(level=[0, 1, 2, 3], sort=False):
+    sets = ["collection", "side", "criterion", "horizon", "offices"]
+    means = with_offices(table).groupby([*sets, "run"], sort=False)[list(_ABLATED)].mean()
+    for (collection, side, criterion, horizon, offices), group in means.groupby(level=sets, sort=False):
         if (criterion, horizon) == (SHOWN["criterion"], SHOWN["horizon"]) and collection != SHOWN["collection"]:
             rows = [{"run": keys[-1], **{c: _score(row[c], d) for c, (_, d) in _ABLATED.items()}}
                     for keys, row in group.iterrows()]
             head = {"run": "training", **{c: head for c, (head, _) in _ABLATED.items()}}
-            parts.append(f"````{{dropdown}} {titles.get(collection, collection)}, {side}\n"
+            whose = ", trusted offices" if offices == TRUSTED else ""
+            parts.append(f"````{{dropdown}} {titles.get(collection, collection)}, {side}{whose}\n"
                          f"{markdown_table(rows, head)}\n````\n")
     return "\n".join(parts)
 

@@ -20,6 +20,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from scipy.optimize import isotonic_regression
 
 from ..errors import InputError
+from ..results.offices import ALL, TRUSTED, of_offices
 from ..results.summaries import split_corridor
 from ..territories import territories
 from .style import DIVERGING, GAIN, INK, LAND, LOSS, OTHER, OWN, PAPER, QUIET
@@ -383,7 +384,8 @@ def _best(values: np.ndarray, better: str) -> int | None:
 
 
 def plot_score_table(scores: pd.DataFrame, *, ax: Axes, collection: str = "undesa_imfsc", horizon: str = "annual",
-                     metrics: Sequence[str] = ("r", "log_r", "cpc", "within_r"), criterion: str = "residence") -> Axes:
+                     metrics: Sequence[str] = ("r", "log_r", "cpc", "within_r"), criterion: str = "residence",
+                     offices: str = ALL) -> Axes:
     """Scores as dots on one scale per measure; every peer a row, and again for each side that counted.
 
     The best of a column is ringed. Peers are ordered by the first measure, best first. What each had learned from is
@@ -395,6 +397,7 @@ def plot_score_table(scores: pd.DataFrame, *, ax: Axes, collection: str = "undes
     ax : its room is divided among the panels, which are its ``child_axes``; nothing is drawn on itself.
     collection, horizon, criterion : rows shown.
     metrics : columns shown, in this order.
+    offices : against "all" reports or those of "trusted" offices.
 
     Returns
     -------
@@ -408,7 +411,7 @@ def plot_score_table(scores: pd.DataFrame, *, ax: Axes, collection: str = "undes
     if not len(scores) or not len(metrics):
         raise _empty("plot_score_table", "score")
     _check_columns("plot_score_table", scores, ("collection", "side", "criterion", "horizon", "peer", "n", *metrics))
-    groups = _score_groups(scores, collection, horizon, criterion)
+    groups = _score_groups(of_offices(scores, offices), collection, horizon, criterion)
     better = {m: METRICS.get(m, (m, "largest"))[1] for m in metrics}
     everyone = pd.concat([g for _, g in groups])
     rank = everyone.groupby(level=0)[metrics[0]].mean()
@@ -425,7 +428,8 @@ def plot_score_table(scores: pd.DataFrame, *, ax: Axes, collection: str = "undes
         at += 0.35
     ax.set_axis_off()
     ax.set_title(f"{SOURCE_TITLES.get(collection, collection)}, by {criterion}, "
-                 f"{'annual flows' if horizon == 'annual' else 'five-year sums'}", pad=24)
+                 f"{'annual flows' if horizon == 'annual' else 'five-year sums'}"
+                 f"{', trusted offices' if offices == TRUSTED else ''}", pad=24)
     gap = 0.035
     width = (1 - gap * (len(metrics) - 1)) / len(metrics)
     tables = dict(groups)
