@@ -47,10 +47,11 @@ class Biases:
 
 
 # Systems whose level is taken for the flows', where they count stays of twelve months: registers that are told by other
-# registers who has arrived there, and the platform, which is weighted to the population and agrees with such registers.
+# registers who has arrived there, borders where everybody is counted, and the platform, which is weighted to the
+# population and agrees with such registers.
 # Were they free to move together, the biases would swallow the level: in the logarithm of a flow, one is as good as the
 # other.
-ANCHORS = ("register_exchange", "platform")
+ANCHORS = ("register_exchange", "border_cards", "border_records", "platform")
 SLOW, BREAK = 0.03, 0.3       # yearly standard deviation of a log bias, and where the office changed its counting
 
 
@@ -151,23 +152,30 @@ def read_displaced(panel: xr.Dataset, corridors: np.ndarray) -> dict:
     return {"position": position, "persons": persons.reshape(-1)[position].astype(np.float32)} if len(position) else {}
 
 
+EXTRAPOLATED = 3.0        # times the deviation of a count of the past
+
+
 def read_stocks(panel: xr.Dataset) -> dict:
     """Counts at mid-year of every revision, differences within a revision between successive counts, and totals.
 
     Returns
     -------
-    dict: ``position, persons, share`` of counts; ``before, after, change, share_of_change, displaced`` of differences
-    (``displaced``: new refugees and asylum seekers between the counts, either way: whether a stock holds them, and
-    from when on, differs between sources); ``foreign_year, foreign_place, foreign, foreign_deviation`` of all
-    foreign-born of a territory, others and unknown origins included.
+    dict: ``position, persons, share, times`` of counts; ``before, after, change, share_of_change, times_of_change,
+    displaced`` of differences; ``foreign_year, foreign_place, foreign, foreign_deviation`` of all foreign-born of a
+    territory, others and unknown origins included. ``times`` are deviations of a count of the past. ``displaced`` are
+    new refugees and asylum seekers between the counts, either way: whether a stock holds them, and from when on,
+    differs between sources.
     """
     observed = panel.stock_observed.values.astype(np.float64)
     start = panel.stock_year.values - int(panel.year[0])   # mid-year lies between 1 January start and start + 1
     n = panel.sizes["residence"]
     revisions = observed.shape[0]
+    # The last count of a revision precedes the censuses that will tell it: it carries earlier ones on.
+    last = np.array([np.flatnonzero(np.isfinite(x).any((1, 2))).max(initial=0) for x in observed])
     r, s, b, d = np.nonzero(np.isfinite(observed))
     out = {"position": start[s] * n * n + b * n + d, "persons": observed[r, s, b, d].astype(np.float32),
-           "share": np.full(len(r), 1 / revisions, np.float32)}
+           "share": np.full(len(r), 1 / revisions, np.float32),
+           "times": np.where(s == last[r], EXTRAPOLATED, 1.0).astype(np.float32)}
     difference = np.diff(observed, axis=1)
     r, s, b, d = np.nonzero(np.isfinite(difference))
     displaced = np.nan_to_num(panel.displaced_flow.values).cumsum(0) if "displaced_flow" in panel \
@@ -175,6 +183,7 @@ def read_stocks(panel: xr.Dataset) -> dict:
     both = displaced + displaced.transpose(0, 2, 1)
     out |= {"before": start[s] * n * n + b * n + d, "after": start[s + 1] * n * n + b * n + d,
             "change": difference[r, s, b, d].astype(np.float32),
+            "times_of_change": np.where(s + 1 == last[r], EXTRAPOLATED, 1.0).astype(np.float32),
             "share_of_change": np.full(len(r), 1 / revisions, np.float32),
             "displaced": (both[start[s + 1], b, d] - both[start[s], b, d]).astype(np.float32)}
     return out | _foreign_born(panel, observed, start)
