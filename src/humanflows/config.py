@@ -281,7 +281,7 @@ class EffectConfig:
     course: float = 0.4          # of a corridor's year with a report
     shock: float = 2.0           # of one that brings refugees
     turnover: float = 0.1        # of a year's moves to and from a territory
-    balance: float = 0.3         # of a year's moves to it, and not from it
+    balance: float = 0.5         # of a year's moves to it, and not from it
 
     def __post_init__(self):
         """Raise ConfigError for a deviation that is not above 0."""

@@ -295,7 +295,8 @@ class ObservationModel(nn.Module):
         deviation = 20 + c.net_population * population + c.net_deviation * self.net_persons.abs() \
             + c.net_displaced * self.net_displaced
         deviation = deviation * torch.where(self.net_national, 0.5, torch.where(self.net_projected, 3.0, 1.0))
-        prior = student(self.population_error * POPULATION_UNIT, 2.0).sum()
+        # Not Student's: errors that grow year after year would cost next to nothing, and no net migration be believed.
+        prior = pseudo_huber(self.population_error * POPULATION_UNIT).sum()
         return pseudo_huber((net + recount - self.net_persons) / deviation).sum(), prior
 
     def _gross(self, run: Trajectory) -> Tensor:

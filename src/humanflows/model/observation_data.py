@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ..panel.draws import drawn_biases, drawn_weights
+from ..panel.reported_totals import displaced_moves
 from ..panel.reporting_systems import CLASSES, DURATIONS
 from .recursion import DISPLACED_FROM
 
@@ -46,12 +47,14 @@ class Biases:
     free: np.ndarray          # [C] 0 where the series anchors the level, and its bias is its prior mean
 
 
-# Systems whose level is taken for the flows', where they count stays of twelve months: registers that are told by other
-# registers who has arrived there, borders where everybody is counted, and the platform, which is weighted to the
-# population and agrees with such registers.
-# Were they free to move together, the biases would swallow the level: in the logarithm of a flow, one is as good as the
-# other.
-ANCHORS = ("register_exchange", "border_cards", "border_records", "platform")
+# Systems whose level is taken for the flows', where they count stays of twelve months and are expected to miss few:
+# registers that are told who has arrived elsewhere or that strike off who has left, borders where everybody is counted,
+# surveys and estimates of the offices, and the platform, which is weighted to the population and agrees with registers
+# of twelve months. Were they free to move together, the biases would swallow the level: in the logarithm of a flow, one
+# is as good as the other.
+ANCHORS = ("register_exchange", "register_corrected", "border_cards", "border_records", "survey", "estimate",
+           "platform")
+FEW_MISSED = 0.2              # absolute expected log bias of an anchor, at most
 SLOW, BREAK = 0.03, 0.3       # yearly standard deviation of a log bias, and where the office changed its counting
 
 
@@ -104,7 +107,9 @@ def _biases(panel: xr.Dataset, w: np.ndarray, y: np.ndarray) -> Biases:
 def anchored_reports(panel: xr.Dataset) -> np.ndarray:
     """Whether the reports of a series and year anchor the level of flows, bool [year, witness]."""
     return np.isin(panel.report_class.values, [list(CLASSES).index(name) for name in ANCHORS]) \
-        & (panel.report_duration.values == DURATIONS.index("12"))
+        & (panel.report_duration.values == DURATIONS.index("12")) \
+        & (np.abs(panel.report_log_bias.values) <= FEW_MISSED) \
+        & (panel.witness_criterion.values.astype(str) == "residence")
 
 
 def read_censored(panel: xr.Dataset, mask: np.ndarray, corridors: np.ndarray, biases: Biases) -> dict:
@@ -144,10 +149,11 @@ def read_censored(panel: xr.Dataset, mask: np.ndarray, corridors: np.ndarray, bi
 
 
 def read_displaced(panel: xr.Dataset, corridors: np.ndarray) -> dict:
-    """New refugees and asylum seekers of a year, [K]: ``position`` (of the flow) and ``persons``."""
+    """Refugees and asylum seekers who came in a year, and refugees who returned, [K]: ``position`` (of the flow) and
+    ``persons``."""
     if "displaced_flow" not in panel:
         return {}
-    persons = np.nan_to_num(panel.displaced_flow.values)
+    persons = displaced_moves(panel)
     position = np.flatnonzero((persons > DISPLACED_FROM) & corridors[None])
     return {"position": position, "persons": persons.reshape(-1)[position].astype(np.float32)} if len(position) else {}
 

@@ -34,7 +34,8 @@ from .spreads import COUNT
 TRAINING_CODE = (*(f"model/{m}.py" for m in ("accounting", "balances", "courses", "histories", "network", "recursion",
                                              "train", "effects", "gross", "observation", "observation_data",
                                              "spreads")),
-                 "panel/features.py", "panel/harmonise.py", "panel/report_priors.py", "panel/splits.py")
+                 "panel/features.py", "panel/harmonise.py", "panel/report_priors.py",
+                 "panel/reported_totals.py", "panel/splits.py")
 # Learned with the network alone, and then at rest as it is.
 LEARNED_WITH_CELL = ("observation.log_scatter", "observation.log_balance_scatter")
 # What single data are off by: of no use to anybody who only runs the model, and not saved with it.
