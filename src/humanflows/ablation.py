@@ -40,7 +40,7 @@ PROXIES = ("citizenship", "birthplace")
 _SCORING_CODE = ("ablation.py", "results/validation.py", "results/scores.py",
                  "results/estimates.py", "results/offices.py", "panel/trusted_offices.py")
 _WHOLE = {"n": "Int64", "year": "Int64"}     # numbers with gaps that are no measurements
-_EFFECTS = {"pair": ("no lasting effects of pairs", ("tie", "direction")),
+_EFFECTS = {"pair": ("no lasting effects of pairs", ("tie", "direction", "unreported")),
             "wave": ("no waves of corridors between counts", ("wave",)),
             "course": ("no single years of reported corridors", ("course", "shock")),
             "turnover": ("no years of unusual turnover", ("turnover",)),

@@ -170,25 +170,6 @@ class ObservationModel(nn.Module):
         drawn = mean(weight)
         return (between @ drawn + within @ free) / (drawn.sum() + free.sum()).clamp(min=1e-9)
 
-    def marginal_censored(self, persons: Tensor, absent: Tensor) -> Tensor:
-        """Mean negative log likelihood of counts that are not shown because they are small, nats; scaled to what all of
-        them are worth beside an independent report.
-
-        A network that reads shown counts alone takes every small corridor for a larger one.
-
-        Parameters
-        ----------
-        persons : [len(absent)] moves of corridors and years in which nothing is shown.
-        absent : their positions among all such.
-        """
-        cell = self.censored_cell[absent]
-        expected = persons * torch.exp(self.log_bias[cell])
-        corridor, year = torch.exp(2 * self.log_scatter[self.bias_witness[cell]]).unbind(1)
-        deviation = torch.sqrt(corridor + year + COUNT / (1 + expected.detach()))
-        below = torch.special.log_ndtr((torch.log1p(self.censored_limit[absent]) - torch.log1p(expected)) / deviation)
-        return -below @ self.censored_share[absent] / self.censored_share[absent].sum() \
-            * (self.censored_share.sum() / self.independent_reports)
-
     def _residual(self, persons, reports) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Log residuals, and variances: of a count, of the series' corridors, of their years."""
         expected = self.expected(persons, reports)

@@ -50,9 +50,12 @@ class FlowModel(nn.Module):
         have an effect. Only natives of pairs that are ever reported have a lasting one, and only they teach the
         ties: where nobody reports, stocks and reconstructions would decide about both, and measured on unseen corridors
         they decide badly. Returns may differ everywhere: stocks ask for it.
+    busy : [origin, destination] bool, pairs of which a large report is learned from: they have effects even where no
+        stock is counted.
     """
 
-    def __init__(self, features: Features, panel: xr.Dataset, config: ModelConfig, reported: np.ndarray):
+    def __init__(self, features: Features, panel: xr.Dataset, config: ModelConfig, reported: np.ndarray,
+                 busy: np.ndarray | None = None):
         super().__init__()
         n, years = panel.sizes["residence"], panel.sizes["year"]
         self.n, self.years = n, years
@@ -63,7 +66,8 @@ class FlowModel(nn.Module):
         self.affinity_slope = nn.Parameter(torch.tensor(AFFINITY_START))
         # Of pairs: a tie between two territories (natives leaving and migrants returning, both directions) and an
         # effect of the direction (natives, returns, onward moves).
-        pairs = int(features.active.sum())
+        active = features.active if busy is None else features.active | busy | busy.T
+        pairs = int(active.sum())
         self.tie = nn.Parameter(torch.zeros(pairs // 2))
         self.direction = nn.Parameter(torch.zeros(pairs, 3))
         # Of times: a wave of a corridor between two counts of stocks (natives leave more often and return less); a year
@@ -72,7 +76,7 @@ class FlowModel(nn.Module):
         self.wave_share = _shares_of_periods(panel)
         self.wave = nn.Parameter(torch.zeros(self.wave_share.shape[1], pairs))
         # Who reports a corridor tells of its single years, too; years without a report follow those beside them.
-        flat = np.flatnonzero(features.active)
+        flat = np.flatnonzero(active)
         told_in = reported.reshape(years, -1)[:, flat]
         course = neighbours_of_courses(told_in)
         self.course = nn.Parameter(torch.zeros(int(told_in.sum())))

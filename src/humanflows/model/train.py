@@ -19,7 +19,7 @@ from tqdm import tqdm
 from .. import artifacts
 from ..config import Config, TrainConfig
 from ..errors import ArtifactError, ConfigError, DivergenceError
-from ..panel.features import build_features
+from ..panel.features import QUIET, build_features
 from ..panel.splits import training_observations
 from .compact import unpack
 from .divergence import check_course, check_loss, check_movers, check_skipped, share_of_movers
@@ -87,7 +87,10 @@ def build_member(panel: xr.Dataset, splits: xr.Dataset, config: Config,
         reported[tuple(panel[f"flow_{k}"].values[mask] for k in ("year", "origin", "destination"))] = True
         if hasattr(observation, "displaced_position"):
             reported.reshape(-1)[observation.displaced_position.numpy()] = True
-    model = FlowModel(features, panel, config.model, reported)
+    busy = np.zeros(splits.held_out.shape, bool)
+    large = mask & (panel.flow_persons.values > QUIET)
+    busy[tuple(panel[f"flow_{k}"].values[large] for k in ("origin", "destination"))] = True
+    model = FlowModel(features, panel, config.model, reported, busy)
     names = features.unilateral_names
     model.hidden_feature = names.index(FEATURE_HIDDEN) if FEATURE_HIDDEN in names else None
     return model, observation, _validation_score(panel, splits.validation.values, observation)
