@@ -301,8 +301,8 @@ class TrainConfig:
     history_steps: int = 600     # of the cell on whole histories of corridors
     history_batch: int = 256     # corridors in such a step
     cell_rate: float = 8e-3      # of the cell on single years; on histories half of it
-    epochs: int = 120            # of the effects, all data together
-    learning_rate: float = 0.03
+    epochs: int = 200            # of the effects, all data together
+    learning_rate: float = 0.06
     clip: float = 1.0            # gradient norm
     patience: int = 150          # epochs without improvement on the validation corridors
     checkpoint_every: int = 25

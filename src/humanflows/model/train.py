@@ -170,7 +170,7 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
     optimiser = torch.optim.Adam(fitted, lr=settings.learning_rate, betas=(0.9, 0.99), eps=1e-8)
     identity = artifacts.digest(config.as_dict(), content_digest(panel), content_digest(splits),
                                 artifacts.code_digest(*TRAINING_CODE))
-    state = _State(weights, optimiser, identity, settings.epochs // 2)
+    state = _State(weights, optimiser, identity, settings.epochs * 3 // 4)
     threads = torch.get_num_threads()
     torch.set_num_threads(1 if model.n < SMALL else threads)
     try:
@@ -280,7 +280,7 @@ class _State:
         entry = {"epoch": self.epoch, "loss": loss, **{k: float(v.detach()) for k, v in terms.items()}}
         if score_of is not None:
             entry["validation"] = score = score_of(run)
-            # In the first half, at a high learning rate, a good score is luck: there the latest weights count as best.
+            # Before the last quarter, at a high learning rate, a good score is luck: the latest weights count as best.
             # Otherwise the lower score does; `not >=` also holds where there is nothing to validate on.
             if self.epoch < self.settled or not score >= self.best_score:
                 self.best_score, self.best_epoch = score, self.epoch
