@@ -8,6 +8,7 @@ from scipy import stats
 from humanflows.config import ObservationConfig
 from humanflows.model.observation import LASTING, TAIL, ObservationModel
 from humanflows.model.recursion import Trajectory
+from humanflows.model.spreads import estimate_spreads
 from humanflows.panel.reporting_systems import CLASSES, DURATIONS
 
 GOOD, POOR = "register_exchange", "register_declared"
@@ -76,7 +77,7 @@ def with_reports(panel: xr.Dataset, reports, priors: dict | None = None) -> xr.D
             value = [value] * years if np.ndim(value) == 0 else value
             coded = {"class": list(CLASSES), "duration": list(DURATIONS)}.get(name)
             rows.append([coded.index(v) for v in value] if coded else value)
-        out[f"report_{name}"] = (("witness", "year"), np.array(rows, dtype).reshape(len(names), years))
+        out[f"report_{name}"] = (("year", "witness"), np.array(rows, dtype).reshape(len(names), years).T)
     return kept.assign(out).assign_coords(witness=[f"{name}|movement" for name in names])
 
 
@@ -97,8 +98,9 @@ def seen_by(panel, run: Trajectory) -> np.ndarray:
 def nats_of_reports(panel, run, log_bias=None, lasting=0.0) -> np.ndarray:
     """Negative log density of each report, without the constant of Student's t, one after the other."""
     y, w = (panel[f"flow_{k}"].values.astype(int) for k in ("year", "witness"))
-    bias = panel.report_log_bias.values[w, y] if log_bias is None else log_bias
+    bias = panel.report_log_bias.values[y, w] if log_bias is None else log_bias
     told = seen_by(panel, run) * np.exp(bias)
-    scale = np.sqrt((1 - LASTING) * panel.report_spread.values[w, y].astype(float) ** 2 + 1 / (1 + told))
+    spread = estimate_spreads(panel, everything(panel)[0])[y, w].astype(float)
+    scale = np.sqrt((1 - LASTING) * spread**2 + 1 / (1 + told))
     return stats.t.logpdf(0, TAIL) - stats.t.logpdf(np.log1p(panel.flow_persons.values), TAIL,
                                                     loc=np.log1p(told) + lasting, scale=scale)

@@ -38,7 +38,7 @@ def by_hand(come, go, observed, deviation):
 def test_balances_by_hand(make, small_panel, deviation):
     balances = make(small_panel)
     with torch.no_grad():
-        balances.histories.observation.log_deviation[4:] = torch.tensor([np.log(deviation), np.log(2 * deviation)])
+        balances.histories.observation.log_balance_scatter.copy_(torch.tensor([np.log(deviation), np.log(2 * deviation)]))
     t, c = torch.tensor([1, 4, 4]), torch.tensor([2, 2, 5])
     out, back = some_moves(balances, 3)
     net = small_panel.net_migration.values
@@ -89,14 +89,14 @@ def test_the_deviation_is_learned_from_what_is_left(make, small_panel):
     t, c = torch.arange(10), torch.full((10,), 3)
     slopes = []
     for scale in (0.0, 1e3):         # moves that fit the net migration, and moves that are far off
-        weight = balances.histories.observation.log_deviation
+        weight = balances.histories.observation.log_balance_scatter
         weight.grad = None
         out = torch.zeros(10, balances.model.n, 3)
         back = out.clone()
         net = balances.net[t, c]
         back[:, 0, 2], out[:, 0, 2] = net.clamp(min=0) * (1 + scale), (-net).clamp(min=0) * (1 + scale)
         balances.loss(out, back, t, c).backward()
-        slopes.append(float(weight.grad[4]))
+        slopes.append(float(weight.grad[0]))
     assert slopes[0] > 0 > slopes[1]
 
 

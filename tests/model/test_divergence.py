@@ -1,12 +1,11 @@
 """A training that goes astray, or cannot fit, stops with an error and leaves nothing behind."""
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
 from humanflows.errors import ConfigError, DivergenceError
-from humanflows.model import divergence, memory, observation
+from humanflows.model import divergence, memory
 from humanflows.model import train as training
 
 
@@ -33,17 +32,6 @@ def test_a_diverging_training_stops_and_leaves_no_checkpoint(fit, tmp_path, sett
         fit(checkpoint, **given)
     assert "seed" in caught.value.file and key in caught.value.key
     assert not checkpoint.exists()
-
-
-def test_a_spread_without_bounds_names_its_series_and_leaves_no_checkpoint(fit, small_panel, tmp_path, monkeypatch):
-    # A spread is bound by its prior; without one, a series of equal reports would have none.
-    monkeypatch.setattr(observation, "SPREAD_SD", 100.0)
-    checkpoint = tmp_path / "checkpoint.safetensors"
-    factor = np.exp(9 * np.random.default_rng(0).normal(size=small_panel.sizes["observation"]))
-    noisy = small_panel.assign(flow_persons=small_panel.flow_persons * factor)
-    with pytest.raises(DivergenceError) as caught:
-        fit(checkpoint, train={"year_steps": 60, "cell_rate": 0.3, "checkpoint_every": 1}, panel=noisy)
-    assert caught.value.key in small_panel.witness.values and not checkpoint.exists()
 
 
 def test_skipped_steps_are_counted_across_an_interruption(fit, tmp_path):

@@ -9,14 +9,18 @@ from humanflows.model import observation_data as data
 from humanflows.model import train as training
 from humanflows.model.observation_data import BREAK, CENSORED_BELOW, INDEPENDENT, SLOW
 from humanflows.panel.draws import draw_panel
-from humanflows.panel.reporting_systems import CLASSES
 from humanflows.panel.splits import perturb_held_out, training_observations
 
 A, B = "undesa_imfsc|ROU|emigration|residence", "undesa_imfsc|DEU|immigration|residence"
 
 
+def read(panel):
+    """Reports and biases of a panel."""
+    return data.read_reports(panel, everything(panel)[0], panel.report_spread.values)
+
+
 def biases_of(panel):
-    return data.read_reports(panel, everything(panel)[0])[1]
+    return read(panel)[1]
 
 
 def drawn(panel, seed=1, **strength):
@@ -91,7 +95,7 @@ def test_a_member_s_biases_are_drawn_around_the_prior_s(small_panel):
 @pytest.mark.parametrize("length", [1, 2, 10])
 def test_a_series_is_worth_fewer_reports_than_it_has(small_panel, length):
     panel = with_reports(small_panel, [(A, y, 0, 1, 50) for y in range(length)] + [(A, 3, 0, 2, 9), (B, 3, 0, 1, 9)])
-    reports = data.read_reports(panel, everything(panel)[0])[0]
+    reports = read(panel)[0]
     mine = reports.series == reports.series[0]
     assert mine.sum() == length and len(set(reports.series.tolist())) == 3
     assert reports.share[mine].sum() == pytest.approx(1 + INDEPENDENT * (length - 1), rel=1e-6)
@@ -100,11 +104,11 @@ def test_a_series_is_worth_fewer_reports_than_it_has(small_panel, length):
 
 def test_drawn_weights_are_those_of_the_office_and_of_the_corridor(small_panel):
     panel = drawn(small_panel, reporters=1.0, corridors=1.0)
-    weight = data.read_reports(panel, everything(panel)[0])[0].weight
+    weight = read(panel)[0].weight
     expected = panel.witness_weight.values[panel.flow_witness.values] \
         * panel.corridor_weight.values[panel.flow_origin.values, panel.flow_destination.values]
     np.testing.assert_allclose(weight, expected, rtol=1e-5)
-    assert weight.std() > 0.5 and (data.read_reports(small_panel, everything(panel)[0])[0].weight == 1).all()
+    assert weight.std() > 0.5 and (read(small_panel)[0].weight == 1).all()
 
 
 def test_the_same_number_in_two_collections_counts_once(small_panel, small_splits):
@@ -122,11 +126,11 @@ def test_the_same_number_in_two_collections_counts_once(small_panel, small_split
     assert nats(panel) == pytest.approx(2 * once, rel=1e-6) and abs(once) > 1
 
 
-def test_classes_are_looked_up_by_name(small_panel):
-    panel = with_reports(small_panel, [(A, 0, 0, 1, 5), (B, 0, 0, 1, 5)], {B: {"class": "platform"}})
-    told = data.of_class(panel, ("platform",))
-    assert told.shape == (2, panel.sizes["year"]) and not told[0].any() and told[1].all()
-    assert not data.of_class(panel, ("survey",)).any() and len(CLASSES) > 5
+def test_reports_have_the_spread_of_their_series_and_year(small_panel):
+    spread = np.arange(14 * 2).reshape(14, 2) / 10 + 0.1
+    panel = with_reports(small_panel, [(A, 3, 0, 1, 5), (B, 4, 0, 1, 5), (A, 5, 2, 1, 5)])
+    reports, _ = data.read_reports(panel, everything(panel)[0], spread)
+    np.testing.assert_allclose(reports.spread, [spread[3, 0], spread[4, 1], spread[5, 0]], rtol=1e-6)
 
 
 # ---- what a source suppresses --------------------------------------------------------------------------------------
@@ -174,7 +178,7 @@ def test_neither_what_nor_whether_the_source_tells_of_held_out_corridors_is_lear
     for one, other in ((panel, perturb_held_out(panel, splits)), (panel, panel.isel(observation=mask)),
                        (fewer, fewer.isel(observation=training_observations(fewer, splits)))):
         buffers = [training.build_member(p, splits, Config())[1] for p in (one, other)]
-        for name in ("position", "cell", "limit", "spread", "share"):
+        for name in ("position", "cell", "limit", "share"):
             assert torch.equal(*(getattr(b, f"censored_{name}") for b in buffers)), name
     n = panel.sizes["origin"]
     told = buffers[0].censored_position
