@@ -93,6 +93,8 @@ def readme(frame: pd.DataFrame) -> str:
         "years, system, duration of stay, class, breaks, reference |",
         "| `reporting_classes.csv` | expected log bias of a report, by duration and by class and side |",
         "| `duration_coefficients.csv` | published factors between durations of stay |",
+        "| `trusted_offices.csv` | whose reports can be held against an estimate, and why: reporter, side, reason, "
+        "reference |",
         "| `known_flows.csv` | published figures of well-known corridors and years that the estimates are held "
         "against: figure, kind, whether it bounds the flow, definition, source, address, how it was verified |",
         "| `panel/` | what two reports of one flow say of each other |",

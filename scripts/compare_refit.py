@@ -15,6 +15,7 @@ from humanflows.dataset.files import Store
 from humanflows.panel.splits import make_splits
 from humanflows.protocols import TOGETHER, configure, folder, list_protocols
 from humanflows.results.estimates import open_estimates
+from humanflows.results.offices import of_offices
 from humanflows.results.protocol_tables import file_name
 from humanflows.results.validation import OWN
 
@@ -33,7 +34,7 @@ def compare_scores() -> pd.DataFrame:
     """Scores of held-out corridors, all five folds, in the release and in the refit; NaN where a side has none."""
     sides = []
     for file in (paths.RELEASE / file_name("scores"), folder("world") / file_name("scores")):
-        table = pd.read_csv(file, keep_default_na=False, na_values=[""])
+        table = of_offices(pd.read_csv(file, keep_default_na=False, na_values=[""]))
         own = table[(table["protocol"] == TOGETHER[FOLDS]) & (table["peer"] == OWN) & (table["horizon"] == "annual")]
         sides.append(own.set_index(KEYS)[SCORES])
     return sides[0].join(sides[1], how="outer", lsuffix="_release", rsuffix="_refit").reset_index()

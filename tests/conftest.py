@@ -109,7 +109,8 @@ def protocol_tables():
     def rows(columns, compared, **keys):
         wide = {f"difference_{s}{end}": v for s in compared for end, v in zip(("", "_lower", "_upper"), intervals[s])}
         scores = {"n": 1234, "r": .8, "log_r": .7, "cpc": .6, "within_r": .5, "log_bias": -.1, "change_r": .3,
-                  "abs_log_error": 1.0, "abs_error": 4321.4, "territories": 2, "dropped": 3, **keys}
+                  "offices": "all", "abs_log_error": 1.0, "median_log_error": -.2, "abs_error": 4321.4,
+                  "territories": 2, "dropped": 3, **keys}
         half = {k: v for k, v in wide.items() if k.count("_lower") + k.count("_upper") == 0}
         return [{**dict.fromkeys(columns), **scores, "peer": OWN, "learned_from": "the others"},
                 {**dict.fromkeys(columns), **scores, **wide, "peer": REFERENCE, "learned_from": "these cells, perhaps"},

@@ -19,7 +19,7 @@ from humanflows.panel.splits import make_splits, perturb_held_out
 from humanflows.plotting import release as drawing
 from humanflows.results import release as released
 from humanflows.results import validation
-from humanflows.results.ablation import COLUMNS, EVERYTHING, is_ablation
+from humanflows.results.ablation import COLUMNS, EVERYTHING, LATER, is_ablation
 from humanflows.results.estimates import open_estimates
 from humanflows.results.scores import score
 from humanflows.results.validation import flow_cells
@@ -239,7 +239,7 @@ def test_the_table_holds_all_that_was_run_alike(ran, every, folder, capsys):
     table = ablation.collect("twin", **GIVEN)
     said = capsys.readouterr().out
     assert "no-change (seed 1)" in said and "no-meta" not in said
-    assert list(table.columns) == list(COLUMNS) and is_ablation(table)
+    assert list(table.columns) == [*COLUMNS, *LATER] and is_ablation(table)
     assert list(dict.fromkeys(table.run)) == [every[n].label for n in (EVERYTHING, "reads-no-net-migration",
                                                                        "no-proxies", "no-meta")]
     assert sorted(set(table.loc[table.run == EVERYTHING, "seed"])) == [1, 2, 3]

@@ -38,7 +38,7 @@ def test_the_floors_hold(copy):
 @pytest.mark.parametrize(("module", "line", "contract"), [
     ("panel/splits.py", "from ..model import train", "Floors"),
     ("plotting/__init__.py", "from ..panel import splits", "Figures know no model"),
-    ("model/witnesses.py", "from ..sources import published", "Others' published estimates"),
+    ("model/observation.py", "from ..sources import published", "Others' published estimates"),
     ("twin/world.py", "from ..sources.published import *", "Others' published estimates")])
 def test_a_breach_is_noticed(copy, module, line, contract):
     file = copy / PACKAGE / module

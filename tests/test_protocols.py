@@ -178,15 +178,17 @@ def test_scores_are_of_what_was_withheld(every, panel, folder, tmp_path):
         own = flow.sel(year=xr.DataArray(cells.year), origin=xr.DataArray(cells.origin),
                        destination=xr.DataArray(cells.destination)).values
         expected = score(cells.persons, own, cells.corridor, cells.year)
-        row = table[(table.part == part) & (table.side == "immigration") & (table.horizon == "annual")
-                    & (table.criterion == "residence") & (table.peer == OWN)].iloc[0]
+        rows = table[(table.part == part) & (table.side == "immigration") & (table.horizon == "annual")
+                     & (table.criterion == "residence") & (table.peer == OWN)].set_index("offices")
+        assert set(rows.index) == ({"all", "trusted"} if cells.trusted.any() else {"all"})
+        row = rows.loc["all"]
         assert row.n == expected["n"]
         for name in ("r", "log_r", "cpc", "log_bias"):
             assert row[name] == pytest.approx(expected[name], rel=1e-3), name
     for name in COMPARED:
         rivals = table[table.peer != OWN].dropna(subset=[f"difference_{name}"])
         own = table[table.peer == OWN]
-        both = rivals.merge(own, on=["side", "criterion", "horizon", "part"], suffixes=("", "_own"))
+        both = rivals.merge(own, on=["side", "criterion", "horizon", "part", "offices"], suffixes=("", "_own"))
         np.testing.assert_allclose(both[f"difference_{name}"], both[f"{name}_own"] - both[name], atol=2e-3)
         assert (both[f"difference_{name}_lower"] <= both[f"difference_{name}_upper"]).all()
 
@@ -253,6 +255,10 @@ def test_collected_tables_say_which_protocol_and_leave_out_what_was_run_otherwis
     assert not (folder / "protocol_targets.csv").exists()      # they are of the world
     short = protocols.summarise(tables)
     assert set(short.protocol) == {"all five folds"} and short["best peer's log_r"].notna().any()
+    flows = tables["flows"][tables["flows"].protocol == "all five folds"]
+    assert not short.duplicated(["protocol", "collection", "side", "part"]).any()
+    trusted = flows[(flows.offices == "trusted") & (flows.horizon == "annual") & (flows.peer == OWN)]
+    assert short["n, trusted"].notna().sum() == len(trusted)
     with pytest.raises(ArtifactError, match="run humanflows protocols first"):
         protocols.collect("twin", epochs=17, settings=SMALL)
 

@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from . import artifacts, pipeline
+from . import artifacts, paths, pipeline
 from .config import Config, load_config
 from .errors import ArtifactError, ConfigError
 from .kept import configure, keep_estimates, keep_tables, run_alike
@@ -25,8 +25,9 @@ from .model import train as training
 from .panel.features import FAMILIES
 from .panel.splits import make_splits
 from .panel.withhold import sources_of, withhold
-from .results.ablation import COLUMNS, EVERYTHING, SETS
+from .results.ablation import COLUMNS, EVERYTHING, LATER, SETS
 from .results.estimates import open_estimates
+from .results.offices import with_offices
 from .results.validation import OWN, validate, validate_net_migration, validate_stocks, world_totals
 from .workers import run_side_by_side
 
@@ -37,7 +38,7 @@ OFF = 0.001             # a prior deviation this small leaves an effect nowhere 
 YEARS_APART = 10         # of world totals that are kept
 PROXIES = ("citizenship", "birthplace")
 _SCORING_CODE = ("ablation.py", "results/validation.py", "results/scores.py",
-                 "results/estimates.py")
+                 "results/estimates.py", "results/offices.py", "panel/trusted_offices.py")
 _WHOLE = {"n": "Int64", "year": "Int64"}     # numbers with gaps that are no measurements
 _EFFECTS = {"pair": ("no lasting effects of pairs", ("tie", "direction")),
             "wave": ("no waves of corridors between counts", ("wave",)),
@@ -166,7 +167,8 @@ def run_ablation(ablation: Ablation, seed: int, profile: str, *, epochs: int | N
     shown = withhold(panel, **ablation.withheld) if ablation.withheld else panel
     file = keep_estimates(without_criteria(shown, ablation.criteria), splits, config, target, MADE_BY)
     inputs = {"estimates": artifacts.sha256(file), "panel": training.content_digest(panel),
-              "splits": training.content_digest(splits), "code": artifacts.code_digest(*_SCORING_CODE)}
+              "splits": training.content_digest(splits), "trusted": artifacts.sha256(paths.TRUSTED_OFFICES),
+              "code": artifacts.code_digest(*_SCORING_CODE)}
 
     def make() -> dict[str, pd.DataFrame]:
         estimates = open_estimates(file)
@@ -196,9 +198,9 @@ def score_run(flow: xr.DataArray, stock: xr.DataArray, net_migration: xr.DataArr
 
     Returns
     -------
-    DataFrame with columns ``COLUMNS`` but for run and seed. Beside reported flows: net migration against UN WPP
-    and national statistics (``side`` "net migration"), stocks and their differences against each revision (``root_r``
-    is R of signed square roots), and moves in the whole world (``persons``) of some years.
+    DataFrame with columns ``COLUMNS`` and ``LATER`` but for run and seed. Beside reported flows: net migration against
+    UN WPP and national statistics (``side`` "net migration"), stocks and their differences against each revision
+    (``root_r`` is R of signed square roots), and moves in the whole world (``persons``) of some years.
     """
     parts = [validate(flow, panel, splits, {}, parts="validation")]
     net = validate_net_migration(net_migration, panel, {}).rename(columns={"reference": "collection"})
@@ -213,9 +215,9 @@ def score_run(flow: xr.DataArray, stock: xr.DataArray, net_migration: xr.DataArr
     first, last = total["year"].min(), total["year"].max()
     total = total[((total["year"] - first) % YEARS_APART == 0) | (total["year"] == last)]
     parts.append(total.assign(collection="world", side="all moves"))
-    columns = [c for c in COLUMNS if c not in ("run", "seed")]
+    columns = [c for c in (*COLUMNS, *LATER) if c not in ("run", "seed")]
     whole = pd.concat([p[p["peer"] == OWN].reindex(columns=columns) for p in parts], ignore_index=True)
-    return whole.assign(**{c: whole[c].fillna("") for c in SETS}).astype(_WHOLE)
+    return with_offices(whole).assign(**{c: whole[c].fillna("") for c in SETS}).astype(_WHOLE)
 
 
 def run_ablations(chosen: Iterable[Ablation], profile: str, *, seeds: Sequence[int] = (1,), epochs: int | None = None,
@@ -268,7 +270,7 @@ def collect(profile: str, *, seeds: Sequence[int] = (1,), epochs: int | None = N
     if not parts:
         raise ArtifactError(folder(profile), "no ablation has been run with these settings",
                             f"run {MADE_BY} first")
-    table = pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+    table = pd.concat(parts, ignore_index=True)[[*COLUMNS, *LATER]]
     file = table_path(profile)
     artifacts.write_text(file, table.to_csv(index=False, float_format="%.4g"))
     # as the manifest of a trained member says it, so that a release can tell whether both are of one model

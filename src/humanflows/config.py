@@ -241,16 +241,18 @@ class ObservationConfig:
     """
 
     censored_deviation: float = 0.6    # log, of a platform's count that is not shown because it is small
-    displaced_below: float = 0.25      # log, by which a flow may be less than new refugees and asylum seekers
+    displaced_below: float = 0.15      # log, by which a flow may be less than new refugees and asylum seekers
     displaced_above: float = 1.5       # log, by which it may be more
-    stock_deviation: float = 0.08      # log, of a count of a stock
-    stock_repeated: float = 0.01       # of the mean of two stocks, of their difference
+    stock_deviation: float = 0.04      # log, of a count of a large stock
+    stock_count: float = 10.0          # over the root of persons, log: of a count of a small one
+    stock_repeated: float = 0.005      # of the mean of two stocks, of their difference
     change_deviation: float = 0.2      # of a difference of stocks
     displaced_counted: float = 0.3     # of displaced people between two counts, who may be in one and not in the other
     population_deviation: float = 0.01     # of residents on 1 January
     recount_deviation: float = 0.002   # of residents: errors of WPP that one year brings and the next takes
     net_population: float = 0.0001     # of residents, of net migration
     net_deviation: float = 0.03        # of net migration itself
+    net_displaced: float = 0.2         # of new refugees from and in a territory, of its net migration
     leave_out: str = ""                # kinds of data left out, comma separated; see TERMS
 
     def __post_init__(self):
@@ -275,6 +277,7 @@ class EffectConfig:
 
     tie: float = 0.7             # of two territories, both directions
     direction: float = 0.8       # of one direction
+    unreported: float = 0.4      # of returns in a direction of which nobody reports
     wave: float = 0.4            # of a corridor between two counts of stocks
     course: float = 0.4          # of a corridor's year with a report
     shock: float = 2.0           # of one that brings refugees

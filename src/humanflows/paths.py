@@ -31,6 +31,7 @@ REGISTRY = DATA / "registry.csv"
 REPORTING_SYSTEMS = DATA / "reporting_systems.csv"            # what a migrant is in each reporter's system
 REPORTING_CLASSES = DATA / "reporting_classes.csv"            # what is expected of the numbers of such a system
 DURATION_COEFFICIENTS = DATA / "duration_coefficients.csv"    # published factors between durations of stay
+TRUSTED_OFFICES = DATA / "trusted_offices.csv"    # whose reports can be held against an estimate
 KNOWN_FLOWS = DATA / "known_flows.csv"        # published figures that the estimates are held against
 PANEL = DATA / "panel"        # what the panel of the real sources holds and leaves out
 DOUBLE_REPORTS = PANEL / "double_reports.csv"        # what origins and destinations say of the same flow

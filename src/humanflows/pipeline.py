@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 import xarray as xr
 
-from . import artifacts
+from . import artifacts, paths
 from .config import Config
 from .errors import ArtifactError
 from .model import train as training
@@ -278,8 +278,9 @@ def validate(config: Config, *, refresh: bool = False) -> Path:
     target = scores_path(config)
     inputs = {"estimates": artifacts.sha256(artifacts.require(estimates_path(config), "estimate")),
               "panel": artifacts.sha256(panel_path(config)), "splits": artifacts.sha256(splits_path(config)),
+              "trusted": artifacts.sha256(paths.TRUSTED_OFFICES),
               "code": artifacts.code_digest("results", "baselines", "pipeline.py", "panel/harmonise.py",
-                                          "sources/published.py", "sources/abel_cohen.py")}
+                                          "panel/trusted_offices.py", "sources/published.py", "sources/abel_cohen.py")}
 
     def make():
         estimates, panel, splits = load_estimates(config), open_panel(config), open_splits(config)
@@ -341,7 +342,8 @@ def five_years(config: Config, *, refresh: bool = False) -> Path:
     target = five_years_path(config)
     inputs = {"estimates": artifacts.sha256(artifacts.require(estimates_path(config), "estimate")),
               "panel": artifacts.sha256(panel_path(config)), "splits": artifacts.sha256(splits_path(config)),
-              **_table_inputs(config), "code": artifacts.code_digest("results", "baselines")}
+              **_table_inputs(config), "trusted": artifacts.sha256(paths.TRUSTED_OFFICES),
+              "code": artifacts.code_digest("results", "baselines", "panel/trusted_offices.py")}
 
     def make():
         world = config.profile == "world"
@@ -396,11 +398,11 @@ def release(config: Config, protocols: Collected | None = None, together: Togeth
     ArtifactError
         When a step of the chain has not been run; nothing is written then.
     """
-    from . import paths
     from .plotting.charts import SOURCE_TITLES
     from .plotting.protocols import draw_protocols
     from .plotting.release import draw_release
     from .results import release as released
+    from .results.headline import choose_headline
     from .results.protocol_differences import drawn
     from .results.protocol_tables import compact_protocols, read_protocols, write_protocols
     from .results.validation import OWN, flow_cells, world_totals
@@ -419,6 +421,7 @@ def release(config: Config, protocols: Collected | None = None, together: Togeth
     made = artifacts.read_manifest(member_path(config)) or {}
     about = released.protocols_made(paths.RELEASE, protocols, made.get("inputs", {}),
                                     fresh=artifacts.is_fresh(member_path(config), _training_inputs(config)))
+    headline = choose_headline(tables["scores"], withheld, about)
     unseen = None
     if together:
         unseen = estimates.flow      # the mean of the members has seen everything
@@ -430,14 +433,15 @@ def release(config: Config, protocols: Collected | None = None, together: Togeth
     if "ablation" in tables:
         artifacts.write_text(paths.RELEASE / "ablation.json", json.dumps(everything, indent=1) + "\n")
     draw_release(paths.RELEASE / "figures", estimates, flow_cells(panel, splits, ("train", "validation", "held_out")),
-                 flow_cells(panel, splits), {**tables, **(together.tables if together else {})}, history, unseen,
+                 flow_cells(panel, splits), {**tables, "scores": headline.scores,
+                                             **(together.tables if together else {})}, history, unseen,
                  together.bounds if together else None)
     if protocols:
         write_protocols(paths.RELEASE, withheld)
     draw_protocols(paths.RELEASE / "figures", drawn(withheld, SOURCE_TITLES))
     if more:
         more(paths.RELEASE)
-    facts = released.build_facts(estimates, tables, panel, float(made.get("training_seconds") or 0))
+    facts = released.build_facts(estimates, headline, panel, float(made.get("training_seconds") or 0))
     released.write_facts(paths.RELEASE, facts)
     released.label_tables(paths.RELEASE, config.profile)
     file = released.write_manifest(paths.RELEASE, config, made.get("inputs", {}), protocols=about,

@@ -36,6 +36,7 @@ from .panel.designs import BLIND_YEARS, blind_while_offices_speak, reporter_grou
 from .panel.splits import make_splits, observations_in
 from .panel.withhold import reporters_of, sources_of, withheld_observations, withhold
 from .results.estimates import open_estimates
+from .results.offices import ALL, TRUSTED, of_offices
 from .results.peers import published_net_migration
 from .results.protocol_differences import TOGETHER
 from .results.protocol_tables import COLLECTED, Collected, file_name
@@ -49,10 +50,11 @@ SHARE_OF_TERRITORIES = 1 / 3
 # OECD's counts by citizenship are UN DESA's, and UN DESA's of New Zealand are Stats NZ's.
 UNITED = ("undesa_imfsc", "oecd", "statsnz")
 TABLES = ("scores", "net_migration", "stocks")
+_SPOKEN = {"panel": "panel", "trusted": "list of trusted offices", "code": "code"}
 _TERRITORY_STREAM = 11    # the split's seed serves draws of its own for corridors
 MADE_BY = "humanflows protocols"
-_SCORING_CODE = ("protocols.py", "pipeline.py", "panel/withhold.py", "results", "baselines", "sources/published.py",
-                 "sources/abel_cohen.py")
+_SCORING_CODE = ("protocols.py", "pipeline.py", "panel/withhold.py", "panel/trusted_offices.py", "results", "baselines",
+                 "sources/published.py", "sources/abel_cohen.py")
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,8 @@ def run_protocol(protocol: Protocol, profile: str, *, epochs: int | None = None,
     splits = make_splits(panel, config.split)
     file = keep_estimates(withhold(panel, **protocol.withheld), splits, config, target, MADE_BY)
     inputs = {"estimates": artifacts.sha256(file), "panel": training.content_digest(panel),
-              "withheld": dict(protocol.withheld), "seed": config.seed, "code": artifacts.code_digest(*_SCORING_CODE)}
+              "withheld": dict(protocol.withheld), "trusted": artifacts.sha256(paths.TRUSTED_OFFICES),
+              "seed": config.seed, "code": artifacts.code_digest(*_SCORING_CODE)}
 
     def make() -> dict[str, pd.DataFrame]:
         estimates = open_estimates(file)
@@ -213,7 +216,7 @@ def cross_fitted(profile: str, kind: str = "fold", *, epochs: int | None = None,
     members = [p for p in list_protocols(config, panel) if p.name.startswith(f"{kind}-")]
     files = [artifacts.require(folder(profile) / p.name / "estimates.nc", MADE_BY) for p in members]
     inputs = {"estimates": [artifacts.sha256(f) for f in files], "panel": training.content_digest(panel),
-              "code": artifacts.code_digest(*_SCORING_CODE)}
+              "trusted": artifacts.sha256(paths.TRUSTED_OFFICES), "code": artifacts.code_digest(*_SCORING_CODE)}
 
     def make() -> dict[str, pd.DataFrame]:
         parts = []
@@ -309,14 +312,16 @@ def read_collected(config: Config) -> Collected:
             raise ArtifactError(file, "the table was collected from other runs than the others", again)
     made = artifacts.read_manifest(files[0])
     wanted = {"panel": training.content_digest(pipeline.open_panel(config)),
+              "trusted": artifacts.sha256(paths.TRUSTED_OFFICES),
               "code": artifacts.code_digest(*_SCORING_CODE)}
     for name, digest in made["inputs"].items():
         scores = artifacts.read_manifest(place / name / "scores.csv")
         if not scores or scores["inputs_digest"] != digest:
             raise ArtifactError(files[0], f"protocol {name} was run again after the table was collected", again, name)
         if changed := [k for k, v in wanted.items() if scores["inputs"].get(k) != v]:
-            raise ArtifactError(place / name, f"protocol {name} was scored with another {' and '.join(changed)} than "
-                                "the present one", again, name)
+            other = " and ".join(_SPOKEN[k] for k in changed)
+            raise ArtifactError(place / name, f"protocol {name} was scored with another {other} than the present one",
+                                again, name)
         if not name.startswith("all-") and not run_alike(place / name, config):
             raise ArtifactError(place / name, f"protocol {name} was trained with other settings or other code", again,
                                 name)
@@ -330,6 +335,8 @@ def read_collected(config: Config) -> Collected:
 def summarise(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """The short table: our scores of annual flows by residence, and the best peer's log R on the same cells.
 
+    Each score stands twice: against all reports and, by its name with ``trusted``, against those of trusted offices.
+
     Single folds and groups of offices are left out where all of them together are there, and of what else was withheld
     the corridors of the held-out fold.
     """
@@ -339,9 +346,15 @@ def summarise(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     flows = flows[(flows["horizon"] == "annual") & (flows["criterion"] == "residence") & (flows["part"] != "all")
                   & ~flows["protocol"].isin(single)]
     keys = ["protocol", "collection", "side", "part"]
-    best = flows[flows["peer"] != OWN].groupby(keys)["log_r"].max().rename("best peer's log_r").reset_index()
-    own = flows[flows["peer"] == OWN][[*keys, "n", "r", "log_r", "cpc", "within_r", "log_bias"]]
-    return own.merge(best, on=keys, how="left")
+    scores = ["n", "r", "log_r", "cpc", "within_r", "log_bias"]
+
+    def ours(offices: str) -> pd.DataFrame:
+        rows = of_offices(flows, offices)
+        best = rows[rows["peer"] != OWN].groupby(keys)["log_r"].max().rename("best peer's log_r").reset_index()
+        return rows.loc[rows["peer"] == OWN, [*keys, *scores]].merge(best, on=keys, how="left")
+
+    trusted = ours(TRUSTED).set_index(keys).add_suffix(", trusted").reset_index()
+    return ours(ALL).merge(trusted, on=keys, how="left")
 
 
 def choose(every: Iterable[Protocol], only: Iterable[str] | None) -> list[Protocol]:

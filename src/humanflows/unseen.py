@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from . import artifacts, ensemble, pipeline
+from . import artifacts, ensemble, paths, pipeline
 from .config import load_config
 from .intervals import Views, inputs_of, kinds_of, open_views
 from .results.peers import published_peers
@@ -15,7 +15,7 @@ from .territories import codes
 
 MADE_BY = "humanflows intervals"
 SCORING_CODE = ("unseen.py", "intervals.py", "results/protocols.py", "results/scores.py", "results/validation.py",
-                "results/bootstrap.py", "results/peers.py")
+                "results/bootstrap.py", "results/peers.py", "results/offices.py", "panel/trusted_offices.py")
 
 
 def scores_path(profile: str) -> Path:
@@ -63,7 +63,8 @@ def keep_scores(profile: str, *, settings: Mapping | None = None) -> Path:
         When members are missing.
     """
     target, config = scores_path(profile), ensemble.ensemble_config(profile, design="crossed", settings=settings)
-    inputs = {**inputs_of(profile, config, settings), "code": artifacts.code_digest(*SCORING_CODE)}
+    inputs = {**inputs_of(profile, config, settings), "trusted": artifacts.sha256(paths.TRUSTED_OFFICES),
+              "code": artifacts.code_digest(*SCORING_CODE)}
     if artifacts.is_fresh(target, inputs):
         return target
     panel = pipeline.open_panel(config)

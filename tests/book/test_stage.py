@@ -9,6 +9,8 @@ from humanflows import artifacts, book, paths
 from humanflows.book import digests, staging
 from humanflows.config import load_config
 from humanflows.errors import ArtifactError, ConfigError
+from humanflows.results.headline import OF_ALL, OF_ONE
+from humanflows.results.protocol_tables import compact_protocols, write_protocols
 
 from .conftest import write_notebook
 
@@ -230,11 +232,42 @@ def test_scores_are_written_one_table_per_set(project):
     text = book.scores_part()
     # The protocol's own set comes first and is not folded; those of one source are folded together.
     assert text.count("| estimates |") == 3 and text.count("{dropdown}") == 1
-    assert text.startswith("**International Migration Flows to and from Selected Countries, emigration, residence, ")
+    said, _, tables = text.partition("\n\n")
+    assert said == "*Of one fold of the corridors. Another fold would have other scores.*"
+    assert tables.startswith("**International Migration Flows to and from Selected Countries, emigration, residence, ")
     folded = text.split("````{dropdown} somewhere\n")[1]
     assert "**immigration, residence, annual**" in folded and "**emigration, citizenship, five year**" in folded
     assert "| humanflows | 1,234 | 0.910 | 0.876 | 1.200 | 0.700 | -0.10 | 0.50 |" in text
     assert "| gravity | 1,234 | 0.500 | 0.500 | 2.000 | 0.300 | 0.20 | – |" in text
+
+
+def test_scores_against_trusted_offices_stand_beside_those_against_all(project):
+    (paths.RELEASE / "scores.csv").write_text(
+        "collection,side,criterion,horizon,offices,peer,n,r,log_r,abs_log_error,median_log_error,cpc,log_bias,within_r\n"
+        "undesa_imfsc,emigration,residence,annual,all,humanflows,99,0.4,0.4,2,-0.5,0.3,0.2,0.1\n"
+        "undesa_imfsc,emigration,residence,annual,all,gravity,99,0.3,0.4,2,0.5,0.3,0.2,\n"
+        "undesa_imfsc,emigration,residence,annual,trusted,humanflows,55,0.8,0.9,1,-0.1,0.6,0.1,0.2\n"
+        "undesa_imfsc,emigration,citizenship,annual,all,humanflows,12,0.5,0.5,2,0.1,0.3,0.2,\n")
+    text = book.scores_part()
+    assert ("| estimates | cells | cells, trusted | R | R, trusted | log R | log R, trusted | abs. log error | "
+            "abs. log error, trusted | median log error | median log error, trusted |") in text
+    assert "| humanflows | 99 | 55 | 0.400 | 0.800 | 0.400 | 0.900 | 2.000 | 1.000 | -0.50 | -0.10 |" in text
+    assert "| gravity | 99 | – | 0.300 | – |" in text           # who has nothing there has a dash
+    assert text.count("cells, trusted") == 1                    # nobody is trusted to count moves by citizenship
+
+
+def test_all_folds_lead_the_scores_where_they_are_of_this_release(project, protocol_tables):
+    (paths.RELEASE / "scores.csv").write_text(
+        "collection,side,criterion,horizon,peer,n,r,log_r,abs_log_error,cpc,log_bias,within_r\n"
+        "undesa_imfsc,emigration,residence,annual,humanflows,77,0.4,0.4,2,0.3,0.2,0.1\n")
+    write_protocols(paths.RELEASE, compact_protocols(protocol_tables))
+    assert "| humanflows | 77 |" in book.scores_part() and book.load_facts()["scores_of"] == OF_ONE
+    (paths.RELEASE / "manifest.json").write_text(json.dumps(
+        {"profile": "world", "protocols": {"of_this_release": True}}))
+    text = book.scores_part()
+    assert text.startswith("*Of all folds of the corridors together, each by the member that never saw it.*")
+    assert "| humanflows | 1,234 |" in text and "| 77 |" not in text
+    assert book.load_facts()["emigration_own_r"] == "0.80" and book.load_facts()["scores_of"] == OF_ALL
 
 
 def test_scores_with_a_missing_column(project):

@@ -24,7 +24,7 @@ def released(project):
 
 
 def test_a_release_without_the_table_says_so(project):
-    assert "made without a table of witnesses" in book.witnesses_part()
+    assert "made without a table of those who report" in book.witnesses_part()
 
 
 def test_figures_words_and_the_table_of_offices_are_written(released):

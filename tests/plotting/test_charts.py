@@ -245,26 +245,51 @@ def test_scores_refuse_what_they_cannot_draw(scores, ax):
 # -- training ---------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def history():
-    return pd.DataFrame({"epoch": [0, 1, 2, 3], "loss": [4.0, 2, 1, 0.9], "validation": [3.0, np.nan, 1.0, 1.5],
-                         "flow_level": [2.0, 1, 0.5, 0.4]})
+    return pd.DataFrame({"epoch": [0, 1, 2, 3], "loss": [400.0, -20, -100, -120], "validation": [3.0, np.nan, 1.0, 1.5],
+                         "reports": [380.0, -60, -150, -180], "tie": [20.0, 40, 50, 60]})
 
 
-def test_training_shows_each_term_and_the_best_epoch(history, ax, draw):
-    p.plot_training(history, ax=ax)
-    lines = {line.get_label(): line for line in ax.get_lines()}
-    assert {"loss", "validation", "flow_level"} <= set(lines)
-    assert list(lines["validation"].get_xdata()) == [0, 2, 3]          # unmeasured epochs are passed over
-    assert "best epoch 2" in words(ax) and ax.get_yscale() == "log" and ax.get_xlabel() == "epoch"
-    draw(ax)
+@pytest.fixture
+def both():
+    figure, axes = plt.subplots(1, 2, figsize=(12, 4.5))
+    yield axes
+    plt.close(figure)
 
 
-def test_training_refuses_what_it_cannot_draw(history, ax):
+def test_training_shows_what_each_term_gains_and_the_best_epoch(history, both, draw):
+    """Nats may be below zero, where a logarithmic axis would hide them."""
+    left, right = p.plot_training(history, axes=both)
+    lines = {line.get_label(): list(line.get_ydata()) for line in left.get_lines()}
+    assert lines["reports"] == [0, -440, -530, -560] and lines["effects: ties"] == [0, 20, 30, 40]
+    assert lines["loss"] == [0, -420, -500, -520]
+    score = {line.get_label(): line for line in right.get_lines()}["validation"]
+    assert list(score.get_xdata()) == [0, 2, 3] and list(score.get_ydata()) == [3.0, 1.0, 1.5]   # unmeasured: left out
+    assert "best epoch 2" in words(right) and "nats" in left.get_ylabel() and "nats" in right.get_ylabel()
+    draw(left)
+
+
+def test_training_chooses_among_the_settled_epochs(history, both):
+    _, right = p.plot_training(history, axes=both, settled=3)
+    assert "best epoch 3" in words(right)
+
+
+def test_terms_that_change_least_are_added_up(history, both):
+    many = history.assign(**{f"term_{k}": [0.0, 0, 0, 0.1 * k] for k in range(12)})
+    left, _ = p.plot_training(many, axes=both)
+    lines = {line.get_label(): list(line.get_ydata()) for line in left.get_lines()}
+    drawn = [v for name, v in lines.items() if name not in ("loss", "5 others") and len(v) == 4]
+    assert len(drawn) == 9 and lines["5 others"][-1] == pytest.approx(0.1 * (0 + 1 + 2 + 3 + 4))
+
+
+def test_training_refuses_what_it_cannot_draw(history, both, ax):
     with pytest.raises(InputError, match="no epoch"):
-        p.plot_training(history.iloc[:0], ax=ax)
+        p.plot_training(history.iloc[:0], axes=both)
     with pytest.raises(InputError, match="never measured"):
-        p.plot_training(history.assign(validation=np.nan), ax=ax)
+        p.plot_training(history.assign(validation=np.nan), axes=both)
     with pytest.raises(InputError, match="loss"):
-        p.plot_training(history.drop(columns="loss"), ax=ax)
+        p.plot_training(history.drop(columns="loss"), axes=both)
+    with pytest.raises(InputError, match="one axes for each panel"):
+        p.plot_training(history, axes=[ax])
 
 
 # -- provenance -------------------------------------------------------------------------------------------------------

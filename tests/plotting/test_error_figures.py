@@ -48,7 +48,7 @@ def test_dumbbells_join_reported_and_estimated(worst):
     assert [s[:, 0].tolist() for s in lines.get_segments()] == [[2.0, 4.0], [0.0, 1.0]]
     marks = {c.get_label(): c.get_offsets() for c in first.collections}
     assert marks["reported"][:, 0].tolist() == [2.0, 0.0] and marks["estimated"][:, 0].tolist() == [4.0, 1.0]
-    assert np.isnan(marks["another witness"][1, 0]) or np.ma.is_masked(marks["another witness"][1, 0])
+    assert np.isnan(marks["another source"][1, 0]) or np.ma.is_masked(marks["another source"][1, 0])
     labels = [t.get_text() for t in first.get_yticklabels()]
     assert labels[0].startswith("Mexico → United States") and "(Mexico, UN DESA flows)" in labels[0]
     assert labels[1].endswith("(Meta)")
@@ -57,7 +57,7 @@ def test_dumbbells_join_reported_and_estimated(worst):
     assert "30% of the error" in first.get_title("left") and "5% of the error" in second.get_title("left")
     assert first.get_ylim()[0] > first.get_ylim()[1]                                    # largest share on top
     assert {"0", "100", "10k"} <= {t.get_text() for t in first.get_xticklabels()}
-    assert legend(figure) == ["reported", "estimated", "another witness"]
+    assert legend(figure) == ["reported", "estimated", "another source"]
 
 
 def test_only_the_first_rows_are_drawn_and_one_list_has_one_panel(worst):

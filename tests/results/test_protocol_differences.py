@@ -41,10 +41,9 @@ def test_a_short_table_is_of_residence_and_of_the_main_collection(tables):
     assert set(d.leading(tables["scores"], "five_year").horizon) == {"five_year"}
 
 
-def test_members_are_not_shown_beside_their_whole_but_for_the_first_fold():
+def test_members_are_not_shown_beside_their_whole():
     names = ["net-third", "fold-1", "fold-2", "blind", "reporters-1", "all five folds", "source-meta"]
-    assert d.shown(names) == ["all five folds", "fold-1", "reporters-1", "source-meta", "blind", "net-third"]
-    assert d.shown(names, first_fold=False)[:2] == ["all five folds", "reporters-1"]
+    assert d.shown(names) == ["all five folds", "reporters-1", "source-meta", "blind", "net-third"]
     assert d.shown(["fold-1", "fold-2"]) == ["fold-1", "fold-2"]
     assert d.shown([]) == []
 
@@ -53,7 +52,6 @@ def test_the_names_of_several_members_are_those_of_the_protocols():
     assert protocols.TOGETHER is d.TOGETHER
     names = ("fold-3", "all five folds", "all reporter groups", "blind-offices", "source-x", "net-third")
     assert [d.kind(p) for p in names] == ["fold", "fold", "reporters", "blind", "source", "net"]
-    assert d.FIRST_FOLD in {f"fold-{k}" for k in range(1, 6)}
 
 
 def test_titles_name_collections(tables):
@@ -69,7 +67,7 @@ def test_what_is_drawn(tables):
     flows = made["protocol_differences"]
     assert list(flows.columns) == list(d.DRAWN_COLUMNS)
     assert list(dict.fromkeys(flows.group)) == [
-        "All five folds (UN DESA flows)", "Corridors of fold 1 held out (UN DESA flows)", "Blind from 2022 (Meta)"]
+        "All five folds (UN DESA flows)", "Blind from 2022 (Meta)"]
     assert set(flows.score) == {"log R", "R"} and set(flows.series) == {"immigration", "emigration", "both"}
     assert set(made["protocol_five_years"].group) == {"All five folds (UN DESA flows)"}
     net = made["protocol_net_migration"]

@@ -1,4 +1,5 @@
 """The chapter's tables: numbers, differences and marks as they were made up; nothing for what was not run."""
+import pandas as pd
 import pytest
 
 from humanflows.results.protocol_report import SECTIONS, Figure, Fold, Table, section
@@ -10,6 +11,15 @@ TITLES = {"undesa_imfsc": "UN DESA flows", "meta": "Meta", "oecd": "OECD"}
 @pytest.fixture
 def tables(protocol_tables):
     return compact_protocols(protocol_tables)
+
+
+@pytest.fixture
+def with_trusted(tables):
+    """The same with rows for trusted offices in UN DESA's flows: fewer cells, higher scores, no row of persistence."""
+    flows = tables["scores"]
+    trusted = flows[(flows.collection == "undesa_imfsc") & (flows.peer != "persistence")]
+    trusted = trusted.assign(offices="trusted", n=321, r=.9, difference_r_lower=-1)
+    return {**tables, "scores": pd.concat([flows, trusted], ignore_index=True)}
 
 
 def without(tables, *protocols):
@@ -37,8 +47,7 @@ def test_wins_losses_and_ties_stand_in_one_row_with_their_intervals(tables):
 
 def test_the_section_of_corridors(tables):
     blocks = section("corridors", tables, TITLES)
-    assert [t.title.partition(".")[0] for t in opened(blocks)] == ["All five folds"] * 2 + [
-        "Corridors of fold 1 held out"] * 2
+    assert [t.title.partition(".")[0] for t in opened(blocks)] == ["All five folds"] * 2     # no single fold leads
     assert [b.name for b in blocks if isinstance(b, Figure)] == ["protocol_five_years"]
     five, = (b for b in blocks if isinstance(b, Fold) and b.title.startswith("All five folds"))
     assert all("five years" in t.title for t in five.tables) and len(five.tables) == 2
@@ -49,6 +58,36 @@ def test_the_section_of_corridors(tables):
     assert every.rows[0]["peers_log_r"].replace("\N{NO-BREAK SPACE}", " ") == "▲ 0 ▼ 1 ○ 0"
     single = blocks[-1]
     assert {r["protocol"] for r in single.rows} == {"Corridors of fold 1 held out", "Corridors of fold 2 held out"}
+
+
+def test_every_figure_stands_twice_where_trusted_offices_report(with_trusted, tables):
+    table = opened(section("corridors", with_trusted, TITLES))[0]
+    assert table.title == ("All five folds. UN DESA flows, arrivals by residence, 1,234 cells, 321 of them by trusted "
+                           "offices")
+    scores = [k for k in table.heads if k != "peer" and not k.endswith("_trusted")]
+    assert list(table.heads) == ["peer", *(k for s in scores for k in (s, f"{s}_trusted"))]
+    assert table.heads["log_r"] == "log R" and table.heads["log_r_trusted"] == "log R, trusted"
+    own, reference, persistence = table.rows
+    assert (own["r"], own["r_trusted"]) == ("0.800", "0.900")
+    assert "▲" in reference["r"] and "○" in reference["r_trusted"]
+    assert persistence["r_trusted"] == "–" and persistence["r"] != "–"
+    # Without the second column the first is as it was.
+    plain = opened(section("corridors", tables, TITLES))[0]
+    assert [{k: v for k, v in r.items() if not k.endswith("_trusted")} for r in table.rows] == plain.rows
+    every = next(b for b in section("corridors", with_trusted, TITLES)
+                 if isinstance(b, Table) and b.title == "All five folds: every set of cells")
+    assert len(every.rows) == 5 + 4 and sum("trusted offices" in r["set"] for r in every.rows) == 4
+    assert every.rows[0]["median_log_error"] == "−0.200" and every.rows[0]["abs_log_error"] == "1.000"
+    said = section("overview", with_trusted, TITLES)[0]
+    assert "Against the reports of trusted offices alone, in log R ours is ahead in 0 of 2" in said
+    assert "trusted" not in section("overview", tables, TITLES)[0]
+
+
+def test_a_single_fold_has_no_part_in_the_headline_of_the_targets(tables):
+    fold = tables["targets"].assign(protocol="fold-1")
+    said, *shown = section("targets", {**tables, "targets": pd.concat([tables["targets"], fold])}, TITLES)
+    assert said == "All five folds: 1 of 3 hit, 2 missed."
+    assert [(t.title, t.folded) for t in shown] == [("All five folds", False), ("Corridors of fold 1 held out", True)]
 
 
 def test_without_the_whole_the_single_folds_are_shown(tables):

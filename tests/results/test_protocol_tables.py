@@ -5,7 +5,14 @@ import pytest
 
 from humanflows import paths
 from humanflows.errors import ArtifactError
-from humanflows.results.protocol_tables import COLUMNS, compact_protocols, file_name, read_protocols, write_protocols
+from humanflows.results.protocol_tables import (
+    COLUMNS,
+    compact_protocols,
+    file_name,
+    pooled_scores,
+    read_protocols,
+    write_protocols,
+)
 from humanflows.results.protocols import COMPARED
 
 
@@ -18,6 +25,30 @@ def test_what_is_kept_can_be_read_again(protocol_tables, tmp_path):
     for name, table in tables.items():
         pd.testing.assert_frame_equal(again[name], table.astype(again[name].dtypes.to_dict()), rtol=1e-3)
         assert list(again[name].columns) == list(COLUMNS[name])
+
+
+def test_tables_of_earlier_releases_are_about_all_reports(protocol_tables, tmp_path):
+    write_protocols(tmp_path, compact_protocols(protocol_tables))
+    file = tmp_path / file_name("scores")
+    later = ["offices", "abs_log_error", "median_log_error", "change_r"]
+    pd.read_csv(file).drop(columns=later).to_csv(file, index=False)
+    scores = read_protocols(tmp_path)["scores"]
+    assert list(scores.columns) == list(COLUMNS["scores"]) and set(scores["offices"]) == {"all"}
+    assert scores[later[1:]].isna().all(axis=None)
+    pd.read_csv(file).drop(columns="log_r").to_csv(file, index=False)
+    with pytest.raises(ArtifactError, match="log_r"):
+        read_protocols(tmp_path)
+
+
+def test_the_folds_together_are_like_the_table_of_one(protocol_tables):
+    tables = compact_protocols(protocol_tables)
+    pooled = pooled_scores(tables)
+    flows = tables["scores"]
+    assert len(pooled) == (flows["protocol"] == "all five folds").sum() > 0
+    assert {"protocol", "part"}.isdisjoint(pooled.columns) and "offices" in pooled
+    assert set(pooled.loc[pooled.peer == "persistence", "learned_from"]) == {"last year"}
+    alone = {**tables, "scores": flows[flows["protocol"] != "all five folds"]}
+    assert pooled_scores(alone) is None and pooled_scores({}) is None
 
 
 def test_intervals_stay_and_what_every_row_repeats_stands_once(protocol_tables):

@@ -13,6 +13,7 @@ from humanflows.config import load_config
 from humanflows.errors import ArtifactError
 from humanflows.results import release
 from humanflows.results.estimates import open_estimates, write_estimates
+from humanflows.results.headline import Headline
 
 CODES, YEARS = ["DEU", "MEX", "USA"], [1990, 1991]
 
@@ -102,7 +103,7 @@ def test_facts_are_strings_from_the_run(estimates):
                             "peer": "humanflows", "n": 12, "r": 0.5, "log_r": 0.6, "cpc": 0.7, "within_r": 0.4}
                            for side in ("immigration", "emigration")])
     panel = xr.Dataset(coords={"observation": range(7), "witness": range(2)})
-    facts = release.build_facts(estimates, {"scores": scores}, panel, 90.0)
+    facts = release.build_facts(estimates, Headline(scores, together=False), panel, 90.0)
     assert all(isinstance(v, str) for v in facts.values())
     assert facts["emigration_own_log_r"] == "0.60" and facts["first_year"] == "1990"
     assert facts["flow_first_year"] == f"{float(estimates.flow[0].sum()) / 1e6:.1f} million"

@@ -8,6 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
+from scipy.stats import t as student_t
 
 from humanflows.errors import NegativeCountError, SchemaError
 from humanflows.results import scores as s
@@ -38,6 +39,74 @@ def test_log_r_by_hand():
 def test_log_error_by_hand():
     assert s.mean_abs_log_error([0, 1], [0, 3]) == pytest.approx(math.log(2) / 2)
     assert math.isnan(s.mean_abs_log_error([], []))
+
+
+def test_median_log_error_has_a_sign():
+    # log(1 + e) − log(1 + o) = −ln 2, ln 2, 3 ln 2
+    assert s.median_log_error([1, 1, 0], [0, 3, 7]) == pytest.approx(math.log(2))
+    assert s.median_log_error([3, 7, 9], [1, 3, 9]) == pytest.approx(-math.log(2))
+    assert math.isnan(s.median_log_error([], []))
+
+
+def test_log_densities_are_those_of_student(rng):
+    reported, estimated = rng.integers(0, 5000, 40).astype(float), rng.gamma(0.4, 900, 40)
+    bias, spread = rng.normal(-0.5, 1, 40), rng.uniform(0.05, 1.5, 40)
+    for tail in (1.0, 2.5, 4.0, 200.0):
+        counted = estimated * np.exp(bias)
+        expected = student_t(tail, loc=np.log1p(counted), scale=np.sqrt(spread**2 + 1 / (1 + counted))).logpdf(
+            np.log1p(reported))
+        np.testing.assert_allclose(s.log_densities(reported, estimated, bias, spread, tail), expected, rtol=1e-10)
+        assert s.log_score(reported, estimated, bias, spread, tail) == pytest.approx(expected.mean())
+    assert s.log_score(reported, estimated, 0.3, 0.2) == pytest.approx(
+        s.log_score(reported, estimated, np.full(40, 0.3), np.full(40, 0.2), 4.0))
+    assert math.isnan(s.log_score([], [], 0.0, 1.0))
+
+
+def test_log_score_by_hand():
+    # Nobody and no one reported: location 0, scale √(1 + 1); Student's density at 0 with 4 degrees is 3/8.
+    assert s.log_score([0], [0], 0.0, 1.0) == pytest.approx(math.log(3 / 8 / math.sqrt(2)))
+
+
+@given(st.floats(0, 1e9), st.floats(-8, 3), st.floats(1e-3, 5), st.floats(0.5, 50))
+def test_log_densities_integrate_to_one(estimated, bias, spread, tail):
+    # As a density of the standardised error it is Student's, whose mass within 0.5 and 99.5 percent is 0.99.
+    counted = estimated * math.exp(bias)
+    scale = math.hypot(spread, 1 / math.sqrt(1 + counted))
+    z = student_t(tail).ppf(np.linspace(0.005, 0.995, 4001))
+    above = math.log1p(counted) + scale * z > 0            # log(1 + y) of a count is not below zero
+    above &= math.log1p(counted) + scale * z < 600
+    assume(above.sum() > 100)
+    x = (math.log1p(counted) + scale * z)[above]
+    density = np.exp(s.log_densities(np.expm1(x), np.full(len(x), estimated), bias, spread, tail))
+    inside = np.diff(student_t(tail).cdf(z[above][[0, -1]]))[0]
+    assert np.trapezoid(density, x) == pytest.approx(inside, rel=2e-3)
+
+
+def test_the_log_score_does_not_punish_who_knows_that_an_office_misses_many(rng):
+    true = rng.gamma(1, 3000, 4000) + 50
+    reported = np.rint(true * 0.01 * np.exp(0.3 * rng.standard_normal(4000)))
+    knows = s.log_score(reported, true, math.log(0.01), 0.3)
+    assert knows == pytest.approx(s.log_score(reported, true * 0.01, 0.0, 0.3))     # a bias is a factor of the flow
+    assert knows > s.log_score(reported, true, 0.0, 0.3) + 1
+    assert s.mean_abs_log_error(reported, true) > 4                         # a score of the raw report sees an error
+    worse = s.log_score(reported, true * np.exp(rng.normal(0, 1, 4000)), math.log(0.01), 0.3)
+    assert worse < knows
+    # Neither a spread that is too small nor one that is too large pays.
+    assert s.log_score(reported, true, math.log(0.01), 0.03) < knows > s.log_score(reported, true, math.log(0.01), 3)
+
+
+@pytest.mark.parametrize(("arguments", "key"), [
+    (([1.0], [1.0], 0.0, 0.0), "spread[0]"), (([1.0], [1.0], 0.0, np.inf), "spread"),
+    (([1.0, 2], [1.0, 2], 0.0, [0.1, -1]), "spread[1]"), (([1.0, 2], [1.0, 2], [0, np.nan], 1.0), "log_bias[1]"),
+    (([1.0], [1.0], 800.0, 1.0), "log_bias[0]"), (([1.0], [1.0], 0.0, 1.0, 0.0), "tail"),
+    (([1.0], [1.0], 0.0, 1.0, np.inf), "tail"), (([1.0], [1.0], [0.0, 0.0], 1.0), "log_bias"),
+    (([1.0], [np.nan], 0.0, 1.0), "estimated[0]")])
+def test_log_scores_need_sound_biases_and_spreads(arguments, key):
+    with pytest.raises(SchemaError) as caught:
+        s.log_score(*arguments)
+    assert caught.value.key == key
+    with pytest.raises(NegativeCountError):
+        s.log_score([-1.0], [1.0], 0.0, 1.0)
 
 
 def test_cpc_by_hand():
@@ -226,6 +295,7 @@ def test_score_gathers_the_single_scores(rng):
     assert result["r"] == s.pearson_r(o, good)
     assert result["log_r"] == s.log_r(o, good)
     assert result["abs_log_error"] == s.mean_abs_log_error(o, good)
+    assert result["median_log_error"] == s.median_log_error(o, good)
     assert result["cpc"] == s.common_part_of_commuters(o, good)
     assert result["log_bias"] == s.log_bias(o, good)
     assert result["within_r"] == s.within_corridor_r(o, good, corridor)

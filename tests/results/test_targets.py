@@ -15,6 +15,7 @@ def tables(**change):
               "horizon": horizon, "part": part, "peer": peer, **SCORES, "change_r": .5 if peer == OWN else .4}
              for side in ("immigration", "emigration") for horizon in ("annual", "five_year") for peer in (OWN, "rival")
              for part in ("held_out", "all")]
+    flows = [{**row, "offices": o} for row in flows for o in ("all", "trusted")]
     net = [{"protocol": p, "set": s, "reference": "wpp", "horizon": "annual", "peer": peer, "r": r, "within_r": r}
            for p, s in (("fold-1", "all territories"), ("fold-1", NO_NATIONAL), ("net-third", WITHHELD))
            for peer, r in ((OWN, .98), (REFERENCE, .9))]
@@ -39,7 +40,8 @@ def test_all_are_hit_where_all_is_well():
                                (table.measured - table.wanted)[table.wanted < table.measured])
 
 
-OWN_ROWS = f"peer == '{OWN}' and horizon == 'annual' and part == 'held_out' and side == '{{}}'"
+OWN_ROWS = (f"offices == 'all' and peer == '{OWN}' and horizon == 'annual' and part == 'held_out' "
+            "and side == '{}'")
 
 
 @pytest.mark.parametrize(("side", "score", "value", "result"), [
@@ -79,6 +81,31 @@ def test_net_migration_and_stocks():
     assert table.loc["net migration where it was withheld, within_r: above the reference", "result"] == "hit"
     assert table.loc["stocks, R", "result"] == "missed" and table.loc["stocks, R", "margin"] == pytest.approx(-.001)
     assert table.loc["stock differences, R", "result"] == "hit"
+
+
+def test_the_folds_together_lead_and_trusted_rows_do_not_count_twice():
+    one = tables()
+    both = {k: pd.concat([t, t.assign(protocol="all five folds")], ignore_index=True) for k, t in one.items()}
+    assert set(measure_targets(one).protocol) == {"fold-1", "net-third"}
+    assert set(measure_targets(both).protocol) == {"all five folds", "net-third"}
+    flows = one["flows"]
+    raw = {**one, "flows": flows[flows.offices == "all"].drop(columns="offices")}       # of an earlier release
+    found, expected = measure_targets(raw), measure_targets(one)
+    theirs = found["target"].str.contains("trusted offices")
+    assert theirs.sum() == 8 and (found.loc[theirs, "result"] == "not measured").all()
+    pd.testing.assert_frame_equal(found[~theirs], expected[~theirs])
+
+
+@pytest.mark.parametrize(("side", "score", "least"), [
+    ("immigration", "r", .90), ("immigration", "log_r", .95), ("immigration", "cpc", .80),
+    ("immigration", "within_r", .72), ("emigration", "r", .88), ("emigration", "log_r", .94),
+    ("emigration", "cpc", .77), ("emigration", "within_r", .65)])
+def test_marks_against_trusted_offices(side, score, least):
+    rows = OWN_ROWS.replace("'all' and peer", "'trusted' and peer").format(side)
+    for value, result in ((least, "hit"), (least - .0001, "missed")):
+        table = judged({("flows", score): (rows, value)}).set_index("target")
+        assert table.loc[f"{side}, trusted offices, {score}", "result"] == result
+        assert (table.drop(f"{side}, trusted offices, {score}").result == "hit").all()
 
 
 def test_what_was_not_run_is_not_measured():

@@ -8,6 +8,7 @@ from humanflows.config import SplitConfig
 from humanflows.errors import NegativeCountError, SchemaError
 from humanflows.panel.splits import make_splits, observations_in
 from humanflows.results import scores, validation
+from humanflows.results.offices import TRUSTED, of_offices
 from humanflows.results.peers import reference_flows
 from humanflows.results.validation import (
     COLUMNS,
@@ -22,6 +23,8 @@ from humanflows.results.validation import (
 )
 from humanflows.sources.catalogue import load_source
 from humanflows.territories import codes
+
+PLACES = ["COL", "DEU", "FRA", "MEX", "USA", "VEN"]
 
 
 def noisy(truth, spread, seed) -> xr.DataArray:
@@ -78,6 +81,37 @@ def test_the_truth_scores_perfectly_where_offices_report_it(truth, panel, splits
     assert np.allclose(table[["r", "log_r", "cpc"]], 1)
     assert np.allclose(table[["abs_log_error", "log_bias"]], 0)
     assert set(table["horizon"]) == {"annual", "five_year"}
+
+
+def test_reports_of_trusted_offices_are_scored_apart(truth, panel, splits):
+    # Germany's arrivals become France's, which are trusted; its departures stay, and are not.
+    mixed = panel.assign_coords(witness=[str(w).replace("DEU|immigration", "FRA|immigration")
+                                         for w in panel["witness"].values])
+    assert flow_cells(mixed, splits).groupby("side")["trusted"].agg(["min", "max"]).loc["emigration"].tolist() == [
+        False, False]
+    estimate = noisy(truth, 0.3, 6)
+    parts = ("train", "validation", "held_out")
+    table = validate(estimate, mixed, splits, {}, parts=parts)
+    assert of_offices(table).reset_index(drop=True).equals(validate(estimate, panel, splits, {}, parts=parts))
+    trusted = of_offices(table, TRUSTED)
+    assert set(trusted["side"]) == {"immigration"} and set(trusted["horizon"]) == {"annual", "five_year"}
+    assert set(trusted["criterion"]) == {"residence"}      # the USA are trusted, but report by citizenship here
+    # A reporter that is not trusted in the same collection: the trusted rows are of the other cells alone.
+    half = mixed.copy(deep=True)
+    half["flow_witness"] = half["flow_witness"].where(half["flow_origin"] != PLACES.index("COL"), 3)
+    half = half.assign_coords(witness=[*mixed["witness"].values[:3], "undesa_imfsc|POL|immigration|residence|movement"])
+    rows = validate(estimate, half, splits, {}, parts=parts)
+    rows = rows[(rows["side"] == "immigration") & (rows["criterion"] == "residence") & (rows["horizon"] == "annual")]
+    cells = flow_cells(half, splits, parts)
+    cells = cells[(cells["side"] == "immigration") & (cells["criterion"] == "residence")]
+    theirs = cells[cells["reporter"] == "FRA"]
+    assert rows.set_index("offices")["n"].to_dict() == {"all": len(cells), "trusted": len(theirs)}
+    assert 0 < len(theirs) < len(cells)
+    estimated = [float(estimate.sel(year=c.year, origin=c.origin, destination=c.destination))
+                 for c in theirs.itertuples()]
+    expected = scores.score(theirs["persons"], estimated, theirs["corridor"], theirs["year"])
+    for key, value in expected.items():
+        assert rows.set_index("offices").loc["trusted", key] == pytest.approx(value, nan_ok=True), key
 
 
 def test_five_year_cells_need_all_five_years(truth, panel, splits):
@@ -259,6 +293,7 @@ def test_the_reference_s_published_estimates_score_here_what_the_protocol_says(s
     flow = flow.fillna(0)
     drawn = pd.concat([validate(flow, real, make_splits(codes(), SplitConfig(held_out_fold=k)), {})
                        for k in range(1, 6)])
+    drawn = of_offices(drawn)
     mean = drawn.groupby(["side", "horizon"])[["n", "r", "log_r", "abs_log_error", "cpc", "within_r"]].mean()
     published = {("immigration", "annual"): (14304, .883, .869, 1.232, .703, .49),
                  ("emigration", "annual"): (12534, .740, .817, 1.318, .624, .43),

@@ -52,6 +52,12 @@ def load_facts() -> dict[str, str]:
                 raise ConfigError(file, f"fact {key!r} must be an identifier with a string, found {value!r}",
                                   "format the number in the release step", key=key)
             facts[key] = value
+    if (paths.RELEASE / "scores.csv").is_file():
+        from ..results.headline import read_headline, score_facts
+
+        # A release that was made before all folds led has the scores of one of them among its facts.
+        headline = read_headline(paths.RELEASE)
+        facts |= score_facts(headline) if headline.together else {"scores_of": headline.of}
     return facts
 
 
@@ -86,7 +92,31 @@ def release_profile() -> str:
 
 
 def _banner_of_release() -> str:
-    return banner(release_profile())
+    return "\n".join(filter(None, (banner(release_profile()), earlier_method())))
+
+
+def earlier_method() -> str:
+    """Admonition for as long as the release at hand was made by the method before the observation model; then nothing.
+
+    A release's manifest names the settings that made it: those of a loss then, those of an observation model since.
+
+    Raises
+    ------
+    ArtifactError
+        When the release has no manifest.
+    """
+    file = artifacts.require(paths.RELEASE / "manifest.json", "humanflows release --profile world")
+    inputs = json.loads(file.read_text(encoding="utf-8")).get("inputs") or {}
+    if "loss" not in inputs:
+        return ""
+    return ("::::{admonition} Numbers of release 1.1, by its own method\n:class: warning\n"
+            "The estimates, scores and intervals that this book shows of the real world are those of release 1.1, "
+            "until the next release replaces them. They were made by an earlier method, and not by the one that "
+            "{doc}`Methods </book/methods>` describes: its loss was a weighted sum of squared errors, biases of "
+            "offices were shrunk towards none, refugees were a covariate alone, five-year reconstructions were learned "
+            "from, and the epoch was chosen by the error on raw reports. Bookkeeping and held-out corridors are the "
+            "same.\n"
+            "::::\n")
 
 
 def _cell(value) -> str:
@@ -111,8 +141,9 @@ def markdown_table(rows: Iterable[Mapping], columns: Mapping[str, str]) -> str:
 
 # Column of data/release/scores.csv → heading and decimals.
 _SCORES = {"peer": ("estimates", 0), "n": ("cells", 0), "r": ("R", 3), "log_r": ("log R", 3),
-           "abs_log_error": ("abs. log error", 3), "cpc": ("CPC", 3), "log_bias": ("log bias", 2),
-           "within_r": ("R within corridor", 2)}
+           "abs_log_error": ("abs. log error", 3), "median_log_error": ("median log error", 2),
+           "cpc": ("CPC", 3), "log_bias": ("log bias", 2), "within_r": ("R within corridor", 2)}
+_LATER_SCORES = ("abs_log_error", "median_log_error")     # that tables of earlier releases may lack
 _SCORE_GROUPS = ("collection", "side", "criterion", "horizon")
 
 
@@ -120,25 +151,43 @@ _FIRST = {"undesa_imfsc", "residence"}   # the sets of the validation protocol: 
 
 
 def scores_part() -> str:
-    """Score tables of the release as Markdown, one per set of cells; all but the protocol's own fold by source."""
+    """Score tables of the release as Markdown, one per set of cells; all but the protocol's own are folded by source.
+
+    They are of all folds of the corridors together, or, where these were not run for the release, of one, and say so.
+    Where trusted offices report any of the cells, each score has a second column for their reports alone.
+    """
+    from ..results.headline import read_headline
+    from ..results.offices import TRUSTED, of_offices
     from ..sources.catalogue import SOURCES
 
-    file = artifacts.require(paths.RELEASE / "scores.csv", "humanflows release --profile world")
-    scores = pd.read_csv(file, keep_default_na=False, na_values=[""])
-    absent = [c for c in (*_SCORE_GROUPS, *_SCORES) if c not in scores]
+    headline = read_headline(paths.RELEASE)
+    scores = headline.scores
+    absent = [c for c in (*_SCORE_GROUPS, *_SCORES) if c not in scores and c not in _LATER_SCORES]
     if absent:
-        raise ArtifactError(file, f"score table lacks the columns {absent}", "run humanflows release again")
+        raise ArtifactError(paths.RELEASE / "scores.csv", f"score table lacks the columns {absent}",
+                            "run humanflows release again")
     titles = {name: source.title for name, source in SOURCES.items()}
     shown, folded = [], {}
     for keys, group in scores.groupby(list(_SCORE_GROUPS), sort=False, dropna=False):
         source, *which = [titles.get(k, str(k).replace("_", " ")) for k in keys if k == k]
-        rows = [{c: _score(row[c], decimals) for c, (_, decimals) in _SCORES.items()} for _, row in group.iterrows()]
-        table = markdown_table(rows, {c: head for c, (head, _) in _SCORES.items()})
+        heads = {c: h for c, h in _SCORES.items() if c in group and group[c].notna().any()}
+        trusted = of_offices(group, TRUSTED).set_index("peer")
+        rows = [{c: _score(row[c], decimals) for c, (_, decimals) in heads.items()}
+                | {f"{c}, trusted": _score(trusted[c].get(row["peer"], float("nan")), decimals)
+                   for c, (_, decimals) in heads.items() if c in trusted}
+                for _, row in of_offices(group).iterrows()]
+        names = {c: head for c, (head, _) in heads.items()}
+        if len(trusted):
+            names = {name: text for c, head in names.items()
+                     for name, text in ((c, head), (f"{c}, trusted", f"{head}, trusted")) if name != "peer, trusted"}
+        table = markdown_table(rows, names)
         if set(keys) >= _FIRST:
             shown.append(f"**{source}, {', '.join(which)}**\n\n{table}")
         else:
             folded.setdefault(source, []).append(f"**{', '.join(which)}**\n\n{table}")
-    return "\n".join([*shown, *(f"````{{dropdown}} {source}\n" + "\n".join(tables) + "````\n"
+    first = [f"*Of {headline.of}" + (", each by the member that never saw it.*\n" if headline.together else
+                                     ". Another fold would have other scores.*\n")]
+    return "\n".join([*first, *shown, *(f"````{{dropdown}} {source}\n" + "\n".join(tables) + "````\n"
                                 for source, tables in folded.items())])
 
 
@@ -152,6 +201,7 @@ def ablation_part() -> str:
     A release that was made without the table has a sentence instead.
     """
     from ..results.ablation import SHOWN, ablation_sentences, is_ablation, short_table
+    from ..results.offices import TRUSTED, with_offices
     from ..sources.catalogue import SOURCES
 
     file = paths.RELEASE / "ablation.csv"
@@ -179,13 +229,15 @@ def ablation_part() -> str:
              + "\n±: what chance alone makes of a run with one seed in 95% of cases. \\*: a difference beyond "
              "chance, by as many seeds as the run has.\n````\n"]
     titles = {name: source.title for name, source in SOURCES.items()}
-    means = table.groupby(["collection", "side", "criterion", "horizon", "run"], sort=False)[list(_ABLATED)].mean()
-    for (collection, side, criterion, horizon), group in means.groupby(level=[0, 1, 2, 3], sort=False):
+    sets = ["collection", "side", "criterion", "horizon", "offices"]
+    means = with_offices(table).groupby([*sets, "run"], sort=False)[list(_ABLATED)].mean()
+    for (collection, side, criterion, horizon, offices), group in means.groupby(level=sets, sort=False):
         if (criterion, horizon) == (SHOWN["criterion"], SHOWN["horizon"]) and collection != SHOWN["collection"]:
             rows = [{"run": keys[-1], **{c: _score(row[c], d) for c, (_, d) in _ABLATED.items()}}
                     for keys, row in group.iterrows()]
             head = {"run": "training", **{c: head for c, (head, _) in _ABLATED.items()}}
-            parts.append(f"````{{dropdown}} {titles.get(collection, collection)}, {side}\n"
+            whose = ", trusted offices" if offices == TRUSTED else ""
+            parts.append(f"````{{dropdown}} {titles.get(collection, collection)}, {side}{whose}\n"
                          f"{markdown_table(rows, head)}\n````\n")
     return "\n".join(parts)
 
@@ -193,8 +245,8 @@ def ablation_part() -> str:
 _ERROR_FIGURES = {
     "worst_corridors": ("Reported and estimated means of the corridors with the largest share of the error.",
                         "Held-out corridors that contribute most to the error. A line joins what is reported and what "
-                        "is estimated; the diamond is what another witness says of the same years. Beside it, what the "
-                        "data hint."),
+                        "is estimated; the diamond is what another office or source says of the same years. Beside "
+                        "it, what the data hint."),
     "residuals": ("Ratio of estimated to reported flows, with intervals, by group of held-out corridors and by year.",
                   "Estimated over reported flows on held-out corridors, by group, with 95% intervals; one is right on "
                   "average. Offices miss people who leave, so that departures should lie to the right of arrivals."),
@@ -228,7 +280,7 @@ def errors_part() -> str:
     rows = [{**row, "series": series_name(row["series"])} for row in shock_rows(tables["shock_scores"])]
     parts.append("A rise is the mean of the years of a shock over the mean of the years before, counted from a hundred "
                  "persons; *found* is the estimated change in persons over the one beside it.\n\n"
-                 "````{dropdown} Every shock, every witness\n" + markdown_table(rows, _SHOCKS) + "````\n")
+                 "````{dropdown} Every shock, by all who report it\n" + markdown_table(rows, _SHOCKS) + "````\n")
     return "\n".join(parts)
 
 
@@ -257,7 +309,7 @@ def witnesses_part() -> str:
     from ..sources.catalogue import SOURCES
 
     if not (paths.RELEASE / "witnesses.csv").is_file():
-        return "*The release at hand was made without a table of witnesses; the next one will have it.*\n"
+        return "*The release at hand was made without a table of those who report; the next one will have it.*\n"
     table = pd.read_csv(paths.RELEASE / "witnesses.csv", keep_default_na=False, na_values=[""])
     drawn = {"undercount": len(both_sides(table)) > 0, "other_side": len(checked_departures(table)) > 0}
     parts, sentences = [], witness_sentences(table)
@@ -610,7 +662,7 @@ def draw_known(target: Path) -> None:
 
 def generated_parts(profile: str) -> dict[str, Callable[[], str]]:
     """What stands in the place of each marker of a page, by its name."""
-    from .. import reporting_pages, source_pages
+    from .. import method_pages, reporting_pages, source_pages
     from ..results import interval_report, known_report, needs_report, speed
     from ..results.protocol_report import SECTIONS
 
@@ -623,7 +675,8 @@ def generated_parts(profile: str) -> dict[str, Callable[[], str]]:
             **{f"{_KNOWN}{s}": partial(known_part, s) for s in known_report.SECTIONS},
             **{f"panel_{s}": partial(report_part, source_pages.section, s) for s in source_pages.SECTIONS},
             **{f"reporting_{s}": partial(report_part, reporting_pages.section, s) for s in reporting_pages.SECTIONS},
-            "numbers": lambda: numbers_part(profile),
+            **{f"method_{s}": partial(report_part, method_pages.section, s) for s in method_pages.SECTIONS},
+            "numbers": lambda: numbers_part(profile), "earlier_method": earlier_method,
             "release_banner": _banner_of_release, "build_report": lambda: build_report(profile),
             "countries": countries_part, "grades": grades_part}
 

@@ -15,8 +15,8 @@ GROWTH = 2.0          # of the loss from the first epoch to the last: a training
 # thousand.
 LEAST, MOST = 1e-6, 0.25
 CHECKED = 50          # steps from one look at the cell's loss to the next: on a GPU each look waits for the step
-_REMEDY = ("use lower rates (train.learning_rate, train.cell_rate) and weights nearer the defaults (loss), which stand "
-           "in src/humanflows/config.py")
+_REMEDY = ("use lower rates (train.learning_rate, train.cell_rate) and deviations nearer the defaults (observation, "
+           "effects), which stand in src/humanflows/config.py")
 
 
 def _fail(seed: int, problem: str, key: str) -> None:
@@ -44,7 +44,7 @@ def check_skipped(skipped: int, epochs: int, seed: int) -> None:
 
 def check_course(losses: list[float], seed: int) -> None:
     """Raise DivergenceError when the loss of a finished training has grown ``GROWTH`` times from the first epoch."""
-    if losses and losses[0] > 0 and losses[-1] > GROWTH * losses[0]:
+    if losses and losses[-1] > losses[0] + (GROWTH - 1) * abs(losses[0]):
         _fail(seed, f"the loss grew from {losses[0]:.4g} to {losses[-1]:.4g}", "loss")
 
 

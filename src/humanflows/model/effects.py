@@ -24,13 +24,19 @@ def effect_terms(model: FlowModel, config: EffectConfig) -> dict[str, Tensor]:
     scalars = torch.stack([model.onward_level - ONWARD_START, model.affinity_slope - AFFINITY_START])
     return {
         "tie": 0.5 * ((model.tie / config.tie) ** 2).sum(),
-        "direction": 0.5 * ((model.direction / config.direction) ** 2).sum(),
+        "direction": 0.5 * ((model.direction / _direction_deviation(model, config)) ** 2).sum(),
         "wave": student(model.wave / config.wave).sum(),
         "course": student(innovation / deviation, SHOCK_TAIL).sum(),
         "turnover": 0.5 * (_innovations(model.turnover / config.turnover) ** 2).sum(),
         "balance": student(_innovations(model.balance / config.balance)).sum(),
         "scalars": 0.5 * ((scalars / SCALAR) ** 2).sum(),
     }
+
+
+def _direction_deviation(model: FlowModel, config: EffectConfig) -> Tensor:
+    """[pair, 3]: stocks alone say little about which way people went."""
+    reported = model.reported.unsqueeze(1).expand(-1, 3)
+    return torch.where(reported > 0, config.direction, config.unreported)
 
 
 def _innovations(effect: Tensor) -> Tensor:

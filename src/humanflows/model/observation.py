@@ -219,7 +219,8 @@ class ObservationModel(nn.Module):
         terms = {"onward": _onward(run)}
         if len(self.report_persons):
             terms["reports"] = self._reports(run)
-            terms["lasting"] = student(self.lasting / self._lasting_deviation()).sum()
+            # Not Student's: a series that is off for good would cost the same however far, and no flow would follow it.
+            terms["lasting"] = pseudo_huber(self.lasting / self._lasting_deviation()).sum()
             terms["bias"] = self.bias_prior()
         if hasattr(self, "censored_position"):
             terms["censored"] = self._censored(flow)
@@ -263,7 +264,7 @@ class ObservationModel(nn.Module):
     def _stocks(self, middle: Tensor) -> tuple[Tensor, Tensor]:
         c = self.config
         here = middle.index_select(0, self.stock_position)
-        deviation = torch.sqrt(c.stock_deviation**2 + 4 / (1 + here.detach()))
+        deviation = torch.sqrt(c.stock_deviation**2 + c.stock_count**2 / (1 + here.detach()))
         level = pseudo_huber((torch.log1p(self.stock_persons) - torch.log1p(here)) / deviation) @ self.stock_share
         before, after = middle.index_select(0, self.stock_before), middle.index_select(0, self.stock_after)
         deviation = 30 + c.stock_repeated * 0.5 * (before + after).detach() + c.change_deviation \
@@ -273,7 +274,7 @@ class ObservationModel(nn.Module):
     def _foreign_born(self, middle: Tensor) -> Tensor:
         foreign = (middle.sum(1) - middle.diagonal(dim1=1, dim2=2))[self.stock_foreign_year, self.stock_foreign_place]
         residual = torch.log(self.stock_foreign) - torch.log(foreign + 1e-3)
-        deviation = torch.sqrt(self.stock_foreign_deviation**2 + 4 / (1 + foreign.detach()))
+        deviation = torch.sqrt(self.stock_foreign_deviation**2 + self.config.stock_count**2 / (1 + foreign.detach()))
         return pseudo_huber(residual / deviation).sum()
 
     def _population(self, stock: Tensor) -> Tensor:
@@ -291,7 +292,8 @@ class ObservationModel(nn.Module):
         error = self.population_error * POPULATION_UNIT * c.recount_deviation * self.population_persons
         recount = (error[1:] - error[:-1])[self.net_year, self.net_place] * ~self.net_national
         population = self.population_persons[self.net_year, self.net_place]
-        deviation = 20 + c.net_population * population + c.net_deviation * self.net_persons.abs()
+        deviation = 20 + c.net_population * population + c.net_deviation * self.net_persons.abs() \
+            + c.net_displaced * self.net_displaced
         deviation = deviation * torch.where(self.net_national, 0.5, torch.where(self.net_projected, 3.0, 1.0))
         prior = student(self.population_error * POPULATION_UNIT, 2.0).sum()
         return pseudo_huber((net + recount - self.net_persons) / deviation).sum(), prior

@@ -20,6 +20,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from scipy.optimize import isotonic_regression
 
 from ..errors import InputError
+from ..results.offices import ALL, TRUSTED, of_offices
 from ..results.summaries import split_corridor
 from ..territories import territories
 from .style import DIVERGING, GAIN, INK, LAND, LOSS, OTHER, OWN, PAPER, QUIET
@@ -52,6 +53,17 @@ METRICS = {
 }
 SEEN, UNSEEN = "#3b5b92", "#e8b04a"
 _QUIETER = ("#3b5b92", "#2f9e77", "#6a4c93", "#8a7a5c", "#b3446c", "#1d2733")
+# Terms of the negative log posterior, as the method's chapter calls them.
+TERM_TITLES = {
+    "reports": "reports", "lasting": "deviations of corridors", "bias": "biases of reports",
+    "censored": "suppressed counts", "displaced": "displaced people", "stock": "stocks",
+    "stock_difference": "stock differences", "foreign_born": "all foreign-born", "population": "population",
+    "net_migration": "net migration", "population_error": "recounts", "gross": "moves without reports",
+    "onward": "onward moves", "tie": "effects: ties", "direction": "effects: directions", "wave": "effects: waves",
+    "course": "effects: corridors' years", "turnover": "effects: turnover", "balance": "effects: balance",
+    "scalars": "effects: onward moves",
+}
+_SHOWN_TERMS = 9
 _TERMS = ("#3b5b92", "#2f9e77", "#6a4c93", "#a8791c", "#2b8f9c", "#8a7a5c", "#b3446c")
 _MARKERS = "osD^vPX"
 _DENSITY = LinearSegmentedColormap.from_list("humanflows_density", ["#dce5f1", "#7fa3d1", OTHER, INK])
@@ -372,7 +384,8 @@ def _best(values: np.ndarray, better: str) -> int | None:
 
 
 def plot_score_table(scores: pd.DataFrame, *, ax: Axes, collection: str = "undesa_imfsc", horizon: str = "annual",
-                     metrics: Sequence[str] = ("r", "log_r", "cpc", "within_r"), criterion: str = "residence") -> Axes:
+                     metrics: Sequence[str] = ("r", "log_r", "cpc", "within_r"), criterion: str = "residence",
+                     offices: str = ALL) -> Axes:
     """Scores as dots on one scale per measure; every peer a row, and again for each side that counted.
 
     The best of a column is ringed. Peers are ordered by the first measure, best first. What each had learned from is
@@ -384,6 +397,7 @@ def plot_score_table(scores: pd.DataFrame, *, ax: Axes, collection: str = "undes
     ax : its room is divided among the panels, which are its ``child_axes``; nothing is drawn on itself.
     collection, horizon, criterion : rows shown.
     metrics : columns shown, in this order.
+    offices : against "all" reports or those of "trusted" offices.
 
     Returns
     -------
@@ -397,7 +411,7 @@ def plot_score_table(scores: pd.DataFrame, *, ax: Axes, collection: str = "undes
     if not len(scores) or not len(metrics):
         raise _empty("plot_score_table", "score")
     _check_columns("plot_score_table", scores, ("collection", "side", "criterion", "horizon", "peer", "n", *metrics))
-    groups = _score_groups(scores, collection, horizon, criterion)
+    groups = _score_groups(of_offices(scores, offices), collection, horizon, criterion)
     better = {m: METRICS.get(m, (m, "largest"))[1] for m in metrics}
     everyone = pd.concat([g for _, g in groups])
     rank = everyone.groupby(level=0)[metrics[0]].mean()
@@ -414,7 +428,8 @@ def plot_score_table(scores: pd.DataFrame, *, ax: Axes, collection: str = "undes
         at += 0.35
     ax.set_axis_off()
     ax.set_title(f"{SOURCE_TITLES.get(collection, collection)}, by {criterion}, "
-                 f"{'annual flows' if horizon == 'annual' else 'five-year sums'}", pad=24)
+                 f"{'annual flows' if horizon == 'annual' else 'five-year sums'}"
+                 f"{', trusted offices' if offices == TRUSTED else ''}", pad=24)
     gap = 0.035
     width = (1 - gap * (len(metrics) - 1)) / len(metrics)
     tables = dict(groups)
@@ -493,61 +508,74 @@ def _learned_from(ax: Axes, table: pd.DataFrame, peers: Sequence[str]) -> None:
                     fontsize=7.5, color=QUIET, linespacing=1.3, annotation_clip=False)
 
 
-def plot_training(history: pd.DataFrame, *, ax: Axes, settled: int = 0) -> Axes:
-    """Terms of the loss and the error on validation corridors over the epochs.
+def plot_training(history: pd.DataFrame, *, axes: Sequence[Axes], settled: int = 0) -> list[Axes]:
+    """What each term of the log posterior gains over the epochs, and the score that chooses one of them.
 
     Parameters
     ----------
-    history : columns epoch, loss, validation (missing in epochs without it), and a column for each term of the loss.
-        What is not above zero has no place on the log axis and is left out.
-    ax : where to draw.
+    history : columns epoch, loss (negative log posterior, nats), validation (negative log score, nats a report;
+        missing in epochs without it), and a column for each term of the loss, nats. Any of them may be below zero: the
+        logarithm of a density has no bound.
+    axes : two. The first shows each term as its change since the first epoch (terms that change least as their sum),
+        the second the score on validation corridors.
     settled : first epoch from which the best one is chosen.
 
     Returns
     -------
-    Axes
+    list of both axes
 
     Raises
     ------
     InputError
-        Without rows or columns, or where validation was never measured.
+        Without rows, columns or two axes, or where validation was never measured.
     """
+    left, right = _check_axes("plot_training", axes, 2)[:2]
     if not len(history):
         raise _empty("plot_training", "epoch")
     _check_columns("plot_training", history, ("epoch", "loss", "validation"))
     epoch = history["epoch"].to_numpy()
-    seen = history["validation"].notna().to_numpy()
+    validation = history["validation"].to_numpy(float)
+    seen = np.isfinite(validation)
     if not seen.any():
         raise InputError("plot_training", "validation was never measured", "give a history with it", key="validation")
-    ends = []
-    terms = [c for c in history.select_dtypes("number") if c not in ("epoch", "loss", "validation")]
-    for k, term in enumerate(terms):
-        colour, style = _TERMS[k % len(_TERMS)], ("-", "--", "-.", ":")[k % 4]
-        values = history[term].where(history[term] > 0).to_numpy(float)
-        if np.isfinite(values).any():
-            ax.plot(epoch, values, color=colour, lw=1.2, ls=style, label=term)
-            last = int(np.flatnonzero(np.isfinite(values))[-1])
-            ends.append((epoch[last], values[last], term.replace("_", " "), colour, False))
-    loss = history["loss"].where(history["loss"] > 0).to_numpy(float)
-    ax.plot(epoch, loss, color=INK, lw=1.8, label="loss")
-    ends.append((epoch[-1], loss[-1], "loss, all terms", INK, True))
-    validation = history["validation"].to_numpy(float)
-    ax.plot(epoch[seen], validation[seen], color=OWN, lw=2.2, marker="o", ms=3, zorder=5, label="validation")
-    ends.append((epoch[seen][-1], validation[seen][-1], "validation corridors", OWN, True))
     eligible = np.where((epoch >= settled) & seen, validation, np.inf)
     best = int(np.argmin(eligible if np.isfinite(eligible).any() else np.where(seen, validation, np.inf)))
-    ax.axvline(epoch[best], color=OWN, lw=0.9, ls=":", zorder=1)
-    ax.plot(epoch[best], validation[best], "o", ms=10, markerfacecolor="none", color=OWN, mew=1.4, zorder=6)
-    ax.set(yscale="log", xlabel="epoch", ylabel="loss, no unit (log scale)", title="Training")
-    # Terms that start at nothing would stretch the axis over decades where nothing is to be seen.
-    shown = np.concatenate([line.get_ydata()[~np.isnan(line.get_ydata())] for line in ax.get_lines()[:-2]])
-    ax.set_ylim(max(shown.min(), np.quantile(shown, 0.01) / 2) / 1.15, shown.max() * 1.25)
-    ax.annotate(f"best epoch {epoch[best]}", (epoch[best], 1), xycoords=("data", "axes fraction"), xytext=(-4, -3),
-                textcoords="offset points", ha="right" if epoch[best] > np.median(epoch) else "left", va="top",
-                fontsize=8.5, color=OWN)
-    ax.margins(x=0.01)
-    _label_ends(ax, [e for e in ends if np.isfinite(e[1])])
-    return ax
+
+    ends = []
+    changes = _largest_changes(history.select_dtypes("number").drop(columns=["epoch", "loss", "validation"]))
+    for k, (name, values) in enumerate(changes.items()):
+        colour, style = _TERMS[k % len(_TERMS)], ("-", "--", "-.", ":")[k % 4]
+        left.plot(epoch, values, color=colour, lw=1.2, ls=style, label=name)
+        ends.append((epoch[-1], float(values.iloc[-1]), name, colour, False))
+    loss = history["loss"].to_numpy(float) - float(history["loss"].iloc[0])
+    left.plot(epoch, loss, color=INK, lw=1.8, label="loss")
+    ends.append((epoch[-1], float(loss[-1]), "all terms", INK, True))
+    left.axhline(0, color=QUIET, lw=0.8, zorder=0)
+    left.set_yscale("symlog", linthresh=10)   # nats: what is less makes no difference, and losses and gains both count
+    left.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:+,.0f}".replace("-", "−") if v else "0"))
+    left.set(xlabel="epoch", ylabel="change since the first epoch, nats", title="Negative log posterior")
+    left.margins(x=0.01)
+    _label_ends(left, [e for e in ends if np.isfinite(e[1])])
+
+    right.plot(epoch[seen], validation[seen], color=OWN, lw=2.2, marker="o", ms=3, label="validation")
+    right.axvline(epoch[best], color=OWN, lw=0.9, ls=":", zorder=1)
+    right.plot(epoch[best], validation[best], "o", ms=10, markerfacecolor="none", color=OWN, mew=1.4, zorder=6)
+    right.annotate(f"best epoch {epoch[best]}", (epoch[best], 1), xycoords=("data", "axes fraction"), xytext=(-4, -3),
+                   textcoords="offset points", ha="right" if epoch[best] > np.median(epoch) else "left", va="top",
+                   fontsize=8.5, color=OWN)
+    right.set(xlabel="epoch", ylabel="negative log score, nats a report", title="Validation corridors")
+    return [left, right]
+
+
+def _largest_changes(terms: pd.DataFrame) -> pd.DataFrame:
+    """Change of each term since its first epoch, by name as readers know it; the smallest ones are added up."""
+    changes = terms - terms.iloc[0]
+    order = changes.abs().max().sort_values(ascending=False, kind="stable").index
+    shown, others = order[:_SHOWN_TERMS], order[_SHOWN_TERMS:]
+    if len(others) == 1:
+        shown, others = order, others[:0]
+    out = changes[shown].rename(columns=lambda name: TERM_TITLES.get(name, name.replace("_", " ")))
+    return out.assign(**{f"{len(others)} others": changes[others].sum(axis=1)}) if len(others) else out
 
 
 def plot_provenance_matrix(counts: pd.DataFrame, *, ax: Axes) -> Axes:

@@ -67,7 +67,7 @@ def plot_worst_corridors(table: pd.DataFrame, *, number: int = SHOWN) -> Figure:
     axes[-1, 0].set_xlabel("persons a year, mean of the years reported")
     handles = [Line2D([], [], ls="", marker="o", color=DATA, label="reported"),
                Line2D([], [], ls="", marker="o", color=OWN, label="estimated"),
-               Line2D([], [], ls="", marker="D", color=OTHER, markerfacecolor="none", label="another witness")]
+               Line2D([], [], ls="", marker="D", color=OTHER, markerfacecolor="none", label="another source")]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, **_LEGEND)
     return figure
 
@@ -78,7 +78,7 @@ def _dumbbells(ax: Axes, table: pd.DataFrame, top: float) -> None:
                                   for c in ("reported", "estimated", "other_reported"))
     ax.hlines(at, reported, estimated, color=QUIET, lw=1.6, zorder=2)
     ax.scatter(other, at, marker="D", s=34, facecolors="none", edgecolors=OTHER, linewidths=1.3, zorder=3,
-               label="another witness")
+               label="another source")
     ax.scatter(reported, at, color=DATA, s=40, zorder=4, label="reported")
     ax.scatter(estimated, at, color=OWN, s=40, zorder=5, label="estimated")
     ax.set_yticks(at, [f"{_corridor_name(c)}   " + _told_by(r, k) for c, r, k in

@@ -15,6 +15,7 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.ticker import MaxNLocator
 
 from ..errors import InputError
+from ..results.offices import ALL, of_offices
 from .charts import OWN_LABEL, _check_axes, _check_columns, _empty, _label_ends
 from .choropleth import draw_territories
 from .style import INK, OTHER, OWN, PAPER, QUIET
@@ -160,7 +161,8 @@ def plot_disagreement_map(totals: pd.DataFrame, geometry: gpd.GeoDataFrame, *, a
         title=f"largest of {table.shape[1]} estimates of {quantity}, as a multiple of the smallest")
 
 
-def plot_five_year_scores(scores: pd.DataFrame, *, axes, measures: Sequence[str] = tuple(MEASURES)):
+def plot_five_year_scores(scores: pd.DataFrame, *, axes, measures: Sequence[str] = tuple(MEASURES),
+                          offices: str = ALL):
     """R of five-year flows, a panel for each measure and a row for each peer, beside that of the project's own.
 
     The line is the score of ``humanflows``. A bar is the 95% interval of the difference to it, drawn from that line:
@@ -173,6 +175,7 @@ def plot_five_year_scores(scores: pd.DataFrame, *, axes, measures: Sequence[str]
         peer, n and, for each measure, itself and its ``_lower`` and ``_upper``.
     axes : at least one for each measure; those left over are switched off.
     measures : of ``MEASURES``.
+    offices : "all" reports or those of "trusted" offices.
 
     Returns
     -------
@@ -183,7 +186,7 @@ def plot_five_year_scores(scores: pd.DataFrame, *, axes, measures: Sequence[str]
     InputError
         For missing columns, rows of several sets, no rows, none of the project's own, or too few axes.
     """
-    figure = "plot_five_year_scores"
+    figure, scores = "plot_five_year_scores", of_offices(scores, offices)
     if not len(scores):
         raise _empty(figure, "score")
     _check_columns(figure, scores, ("peer", "n", *(f"{m}{e}" for m in measures for e in ("", "_lower", "_upper"))))

@@ -54,7 +54,7 @@ def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, hel
     tables : ``scores``, ``world_totals``, ``witnesses`` and those of the error analysis (``worst_corridors``,
         ``residuals``, ``error_components``, ``shocks``, ``shock_scores``); those of them that have no row make no
         figure. ``ablation``, ``coverage`` and ``sums`` may be absent.
-    history : losses by epoch.
+    history : terms of the negative log posterior, and the score that chooses, by epoch.
     unseen : flows by a member that did not see what was held out; those of the estimates by default.
     bounds : ``flow_lower, flow_upper``, ends of 95% intervals, where there are any.
 
@@ -88,8 +88,8 @@ def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, hel
     figure, ax = plt.subplots(figsize=(10, 5.5))
     plot_score_table(tables["scores"], ax=ax)
     keep("score_table", figure)
-    figure, ax = plt.subplots(figsize=(8, 4.5))
-    plot_training(history, ax=ax, settled=int(history.epoch.max() + 1) // 2)
+    figure, axes = plt.subplots(1, 2, figsize=(12, 4.5), width_ratios=(3, 2))
+    plot_training(history, axes=axes, settled=int(history.epoch.max() + 1) // 2)
     keep("training", figure)
     if len(tables["worst_corridors"]):
         keep("worst_corridors", plot_worst_corridors(tables["worst_corridors"]))

@@ -30,8 +30,9 @@ def plot_undercount(table: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure. Dots are the median of reported over estimated, on a log scale, and the thin bar about two thirds of an
-    office's reports (a robust standard deviation either way). The upright stroke is the learned factor, which shrinkage
-    keeps near one. In grey, how many reports were learned from: of arrivals, and of departures.
+    office's reports (a robust standard deviation either way). The upright stroke is the learned factor, between what
+    is expected of the office's class and what its reports say. In grey, how many reports were learned from: of
+    arrivals, and of departures.
 
     Raises
     ------

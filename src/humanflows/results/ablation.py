@@ -9,14 +9,17 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student_t
 
+from .offices import ALL, with_offices
+
 EVERYTHING = "everything"
 SETS = ("collection", "side", "criterion", "horizon")
 SCORES = ("n", "r", "log_r", "root_r", "abs_log_error", "cpc", "log_bias", "within_r", "change_r")
 COLUMNS = ("run", "seed", *SETS, *SCORES, "year", "persons")
+LATER = ("offices", "median_log_error")      # columns that tables made before them lack: see results.offices
 SHOWN_SIDES = ("immigration", "emigration")      # of the collection and criterion of the validation protocol
 SHOWN_SCORES = ("log_r", "within_r")
 _EQUAL = 1e-9    # differences below this are of floats, not of runs
-SHOWN = {"collection": "undesa_imfsc", "criterion": "residence", "horizon": "annual"}
+SHOWN = {"collection": "undesa_imfsc", "criterion": "residence", "horizon": "annual", "offices": ALL}
 
 
 def is_ablation(table: pd.DataFrame) -> bool:
@@ -28,9 +31,10 @@ def is_ablation(table: pd.DataFrame) -> bool:
 
 
 def rows_of(table: pd.DataFrame, side: str, **others) -> pd.DataFrame:
-    """Rows of one set of cells; by default of the collection, criterion and horizon of the validation protocol."""
-    wanted = {**SHOWN, "side": side, **others}
-    return table[np.all([table[k].fillna("") == v for k, v in wanted.items()], axis=0)]
+    """Rows of one set of cells; by default of the collection, criterion and horizon of the validation protocol, and
+    against all reports."""
+    wanted, told = {**SHOWN, "side": side, **others}, with_offices(table)
+    return table[np.all([told[k].fillna("") == v for k, v in wanted.items()], axis=0)]
 
 
 def differences(table: pd.DataFrame, side: str, score: str, **others) -> pd.DataFrame:

@@ -37,8 +37,8 @@ def _worst(table: pd.DataFrame, number: int) -> str:
         "offices_disagree", "estimate_agrees", "offices_agree"))
     return (f"The {len(first)} series of the first panel carry {first['share'].sum():.0%} of the error. In {disagree} "
             "of them the office at the other end says another number, by a factor of two or more; in "
-            f"{near} the estimate is near what another witness says, so that the report may be what is wrong. In "
-            f"{agree} both offices agree, and the estimate is what is wrong.")
+            f"{near} the estimate is near what another office or source says, so that the report may be what is "
+            f"wrong. In {agree} both offices agree, and the estimate is what is wrong.")
 
 
 def _residuals(table: pd.DataFrame) -> str:

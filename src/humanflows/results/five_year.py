@@ -18,7 +18,8 @@ are scored: ``calendar``, the sum of five calendar years (reconstructions are th
 if moves are even within a year, at the price of series that report a sixth year.
 
 All peers of a set are scored on the same cells, in the parts ``held_out`` (what our model never saw; what the others
-saw is in ``learned_from``) and ``all``. Whole corridors are drawn for the intervals of differences.
+saw is in ``learned_from``) and ``all``, and of each part what trusted offices report by itself (``offices``). Whole
+corridors are drawn for the intervals of differences.
 """
 from collections.abc import Mapping, Sequence
 
@@ -32,16 +33,17 @@ from ..baselines.reconstruct import METHODS, reconstruct_reported
 from ..errors import SchemaError
 from ..panel.splits import PARTS, split_of
 from .bootstrap import DRAWS, LEVEL, cluster_sums, draw_weights, moments, percentile_interval, r_of_sums
+from .offices import ALL, TRUSTED, of_offices
 from .peers import METHOD_TITLES, five_year_flows
-from .scores import common_part_of_commuters, log_bias, mean_abs_log_error, pearson_r
+from .scores import common_part_of_commuters, log_bias, mean_abs_log_error, median_log_error, pearson_r
 from .validation import OWN, OWN_LEARNED_FROM, flow_cells, note_of
 
 WINDOWS: dict[str, tuple[float, ...]] = {"calendar": (1, 1, 1, 1, 1), "mid_year": (0.5, 1, 1, 1, 1, 0.5)}
 MEASURES = ("count", "log_count", "proportion", "rate")
 SETS = ("collection", "side", "criterion")
-COLUMNS = ("window", "part", *SETS, "peer", "n", "corridors",
+COLUMNS = ("window", "part", *SETS, "offices", "peer", "n", "corridors",
            *(c for m in MEASURES for c in (m, f"{m}_difference", f"{m}_lower", f"{m}_upper")), "n_proportion",
-           "abs_log_error", "cpc", "log_bias", "dropped", "learned_from", "note")
+           "abs_log_error", "median_log_error", "cpc", "log_bias", "dropped", "learned_from", "note")
 
 
 def five_year_cells(panel: xr.Dataset, splits: xr.Dataset, *, window: str = "calendar") -> pd.DataFrame:
@@ -56,7 +58,7 @@ def five_year_cells(panel: xr.Dataset, splits: xr.Dataset, *, window: str = "cal
     -------
     DataFrame: collection, reporter, side, criterion, year (the period's first), origin, destination (codes), persons,
     corridor (label of the pair, whoever reports it), population (of the origin, NaN where the panel has none), part
-    (of the splits), observation (of the first year, position in the panel).
+    (of the splits), observation (of the first year, position in the panel), trusted (by a trusted office).
 
     Raises
     ------
@@ -185,8 +187,8 @@ def score_five_years(estimates: xr.DataArray, panel: xr.Dataset, splits: xr.Data
     -------
     DataFrame with columns ``COLUMNS``. ``count`` … ``rate``: Pearson's R. ``count_difference``: the peer's less that of
     ``humanflows``, with the bounds of its 95% bootstrap interval. ``n_proportion``: cells scored by proportion.
-    ``abs_log_error``, ``cpc``, ``log_bias``: as in :mod:`humanflows.results.scores`. ``dropped``: cells that some peer
-    has nothing for.
+    ``abs_log_error``, ``median_log_error``, ``cpc``, ``log_bias``: as in :mod:`humanflows.results.scores`. ``dropped``:
+    cells that some peer has nothing for.
 
     Raises
     ------
@@ -220,7 +222,10 @@ def _score_set(cells, values, labels, draws, seed) -> list[dict]:
     estimated = {name: measures_of(v[keep], cells) for name, v in values.items()}
     held_out = (cells["part"] == "held_out").to_numpy()
     rows = []
-    for part, chosen in (("held_out", held_out), ("all", np.ones(len(cells), dtype=bool))):
+    trusted, everything = cells["trusted"].to_numpy(bool), np.ones(len(cells), dtype=bool)
+    # Shares are of all that is reported: who is trusted changes which of them are scored, not what they are shares of.
+    for part, offices, chosen in (("held_out", ALL, held_out), ("held_out", TRUSTED, held_out & trusted),
+                                  ("all", ALL, everything), ("all", TRUSTED, trusted)):
         if not chosen.any():
             continue
         corridor = cells["corridor"].to_numpy()[chosen]
@@ -228,10 +233,11 @@ def _score_set(cells, values, labels, draws, seed) -> list[dict]:
                                  draws=draws, seed=seed) for m in MEASURES}
         for name, measured in estimated.items():
             o, e = observed["count"][chosen], measured["count"][chosen]
-            row = {**labels, "part": part, "peer": name, "n": len(o), "corridors": len(np.unique(corridor)),
+            row = {**labels, "part": part, "offices": offices, "peer": name, "n": len(o),
+                   "corridors": len(np.unique(corridor)),
                    "n_proportion": int(np.isfinite(observed["proportion"][chosen]).sum()),
-                   "abs_log_error": mean_abs_log_error(o, e), "cpc": common_part_of_commuters(o, e),
-                   "log_bias": log_bias(o, e), "dropped": int(dropped.sum())}
+                   "abs_log_error": mean_abs_log_error(o, e), "median_log_error": median_log_error(o, e),
+                   "cpc": common_part_of_commuters(o, e), "log_bias": log_bias(o, e), "dropped": int(dropped.sum())}
             rows.append(row | {c: float(found[m].loc[name, k]) for m in MEASURES for c, k in (
                 (m, "r"), (f"{m}_difference", "difference"), (f"{m}_lower", "lower"), (f"{m}_upper", "upper"))})
     return rows
@@ -263,6 +269,7 @@ def score_true_five_years(truth: xr.DataArray, estimates: xr.DataArray, panel: x
     cells["corridor"], cells["part"] = at[0] * n + at[1], split_of(*at, splits)
     cells["persons"] = values_at(true, cells)
     cells["population"] = _population(panel, cells["year"].to_numpy(), at[0])
+    cells["trusted"] = False     # the truth is no office's report
     everyone = {OWN: estimates, **{n: p for n, p in peers.items() if p.dims != ("observation",)}}
     labels = {"window": window, "collection": "truth", "side": "both", "criterion": "residence", "note": "simulated"}
     rows = _score_set(cells, {n: values_at(p, cells, window=window) for n, p in everyone.items()}, labels, draws, seed)
@@ -275,18 +282,20 @@ def _finish(rows: list[dict], everyone: Mapping[str, xr.DataArray]) -> pd.DataFr
     return table.assign(learned_from=table["peer"].map(seen))
 
 
-def compare_to_own(scores: pd.DataFrame) -> pd.DataFrame:
+def compare_to_own(scores: pd.DataFrame, offices: str = ALL) -> pd.DataFrame:
     """In how many sets a peer differs from ``humanflows`` by more than the luck of which corridors are compared.
 
     Parameters
     ----------
     scores : from :func:`score_five_years`, of one window and part.
+    offices : against whose reports, of ``results.offices.OFFICES``.
 
     Returns
     -------
     DataFrame: peer, measure, sets (in which the difference is defined), behind, ahead (sets whose interval lies wholly
     below, above zero). With 95% intervals one set in forty is expected on either side where there is no difference.
     """
+    scores = of_offices(scores, offices)
     rivals = scores[scores["peer"] != OWN]
     rows = [{"peer": peer, "measure": m, "sets": int(g[f"{m}_lower"].notna().sum()),
              "behind": int((g[f"{m}_upper"] < 0).sum()), "ahead": int((g[f"{m}_lower"] > 0).sum())}

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from .offices import ALL, of_offices
+
 AHEAD, BEHIND, UNDECIDED = "ahead", "behind", "undecided"
 TOGETHER = {"fold": "all five folds", "reporters": "all reporter groups"}    # several members as one, by their kind
 MAIN = "undesa_imfsc"                # the collection that a short table shows, where a protocol withholds any of it
-FIRST_FOLD = "fold-1"                # of single folds, the one shown beside all of them
 KINDS = ("fold", "reporters", "source", "blind", "net")      # in the order of the chapter
 NAMES = {"r": "R", "log_r": "log R", "cpc": "CPC", "within_r": "R within corridor"}
 DRAWN_COLUMNS = ("group", "peer", "series", "score", "difference", "lower", "upper", "verdict")
-_SETS = ["protocol", "collection", "side", "criterion", "horizon", "part"]
 
 
 def kind(protocol: str) -> str:
@@ -60,28 +60,29 @@ def differences(table: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
     return whole.assign(verdict=judge(whole["lower"], whole["upper"]))
 
 
-def shown(protocols: Iterable[str], *, first_fold: bool = True) -> list[str]:
+def shown(protocols: Iterable[str]) -> list[str]:
     """Protocols in the order of the chapter, without folds and groups of offices whose whole is there.
 
-    ``first_fold`` keeps that fold, which is the one that the released estimates hold out.
+    A single fold is a fifth of the corridors, and a few large ones among them decide its scores.
     """
     there = in_order(protocols)
-    return [p for p in there if (p == FIRST_FOLD and first_fold) or p in TOGETHER.values()
-            or TOGETHER.get(kind(p)) not in there]
+    return [p for p in there if p in TOGETHER.values() or TOGETHER.get(kind(p)) not in there]
 
 
-def leading(flows: pd.DataFrame, horizon: str = "annual") -> pd.DataFrame:
+def leading(flows: pd.DataFrame, horizon: str = "annual", offices: str = ALL) -> pd.DataFrame:
     """Rows of the sets that a short table shows: counts by residence, of ``MAIN`` where a protocol has it.
 
     Parameters
     ----------
     flows : scores of flows; of what a protocol withheld on all corridors (part "all") nothing is shown.
     horizon : "annual" or "five_year".
+    offices : against "all" reports or those of "trusted" offices.
 
     Returns
     -------
     DataFrame, the same columns. A protocol without ``MAIN`` keeps its other collections.
     """
+    flows = of_offices(flows, offices)
     rows = flows[(flows["horizon"] == horizon) & (flows["criterion"] == "residence") & (flows["part"] != "all")]
     main = rows["collection"] == MAIN
     return rows[main | ~main.groupby(rows["protocol"]).transform("any")]
@@ -120,8 +121,7 @@ def drawn_flows(flows: pd.DataFrame, labels: Mapping[str, str], titles: Mapping[
     """
     rows = leading(flows, horizon)
     withheld = [p for p in flows["protocol"].unique() if kind(p) in KINDS[:-1]]     # the last withholds no flow
-    chosen = shown(withheld, first_fold=horizon == "annual")    # five years have three times as many peers
-    rows = differences(_chosen(rows, chosen), ("log_r", "r"))
+    rows = differences(_chosen(rows, shown(withheld)), ("log_r", "r"))
     names = [f"{title(p, labels, titles)} ({titles.get(c, c)})" for p, c in zip(rows["protocol"], rows["collection"])]
     return rows.assign(group=names, series=rows["side"], score=rows["score"].map(NAMES))[list(DRAWN_COLUMNS)]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from .offices import ALL, OFFICES, TRUSTED
 from .protocol_differences import (
     AHEAD,
     BEHIND,
-    FIRST_FOLD,
     NAMES,
     TOGETHER,
     UNDECIDED,
@@ -26,12 +26,16 @@ from .protocol_differences import (
 )
 
 OWN = "humanflows"
+_TRUSTED = "_trusted"                # ends the name of a column of scores against reports of trusted offices
 MARKS = {AHEAD: "▲", BEHIND: "▼", UNDECIDED: "○", "": ""}
 RESULTS = {"hit": "✓\N{NO-BREAK SPACE}hit", "missed": "✗\N{NO-BREAK SPACE}missed"}
 _SIDES = {"immigration": "arrivals", "emigration": "departures", "both": "moves"}
 _FIXED = "\N{NO-BREAK SPACE}"
 _FLOW_HEADS = {"peer": "estimates", **{s: NAMES[s] for s in ("r", "log_r", "cpc")}, "log_bias": "log bias",
                "within_r": NAMES["within_r"]}
+# What a folded table has of our own scores; earlier releases lack some of them.
+_SET_SCORES = {"r": "R", "log_r": "log R", "abs_log_error": "abs. log error", "median_log_error": "median log error",
+               "cpc": "CPC", "log_bias": "log bias", "within_r": NAMES["within_r"], "change_r": "R of five-year change"}
 _NET_HEADS = {"peer": "estimates", "r": "R", "within_r": "R over time", "abs_error": "mean abs. error, persons"}
 _REFERENCES = {"wpp": "UN World Population Prospects", "national": "national statistics"}
 _FIGURES = {
@@ -106,30 +110,43 @@ def _flows_of(chosen: Callable[[str], bool], figure: str = "") -> Callable[..., 
         open_ = shown(mine["protocol"])
         made: list[Block] = []
         for p in open_:
-            made += _score_tables(leading(mine[mine["protocol"] == p]), title(p, labels, titles), titles)
+            made += _score_tables(mine[mine["protocol"] == p], title(p, labels, titles), titles)
         if figure and figure in drawn(tables, titles):
             made.append(Figure(figure, *_FIGURES[figure]))
         for p in open_:
             head = title(p, labels, titles)
-            if len(rows := leading(mine[mine["protocol"] == p], "five_year")):
-                made.append(Fold(f"{head}: five-year sums", _score_tables(rows, head, titles)))
+            if five := _score_tables(mine[mine["protocol"] == p], head, titles, "five_year"):
+                made.append(Fold(f"{head}: five-year sums", five))
             made += _sets_table(mine[mine["protocol"] == p], f"{head}: every set of cells", {}, titles)
-        if singles := [p for p in in_order(mine["protocol"]) if p not in open_ or p == FIRST_FOLD]:
-            rows = leading(mine[mine["protocol"].isin(singles)])
+        if singles := [p for p in in_order(mine["protocol"]) if p not in open_]:
+            rows = mine[mine["protocol"].isin(singles)]
+            rows = pd.concat([leading(rows, offices=o) for o in OFFICES])
             made += _sets_table(rows, "Each member by itself", {p: title(p, labels, titles) for p in singles}, titles)
         return made
     return blocks
 
 
-def _score_tables(rows: pd.DataFrame, head: str, titles: Mapping[str, str]) -> list[Table]:
-    """A table for each set of cells, every peer's scores with our difference to it."""
-    made = []
-    for (collection, side, horizon), cells in rows.groupby(["collection", "side", "horizon"], sort=False):
-        years = "" if horizon == "annual" else ", five years"
+def _score_tables(flows: pd.DataFrame, head: str, titles: Mapping[str, str], horizon: str = "annual") -> list[Table]:
+    """A table for each leading set of cells, every peer's scores with our difference to it.
+
+    Where trusted offices report any of the set, each score has a second column for their reports alone.
+    """
+    rows, trusted = (leading(flows, horizon, o) for o in (ALL, TRUSTED))
+    made, years = [], "" if horizon == "annual" else ", five years"
+    for (collection, side), cells in rows.groupby(["collection", "side"], sort=False):
+        theirs = trusted[(trusted["collection"] == collection) & (trusted["side"] == side)]
+        beside = {row["peer"]: row for row in theirs.to_dict("records")}
         name = (f"{head}. {titles.get(collection, collection)}, {_SIDES[side]} by residence{years}, "
                 f"{cells['n'].iloc[0]:,.0f} cells")
+        name += f", {theirs['n'].iloc[0]:,.0f} of them by trusted offices" if len(theirs) else ""
         heads = {k: h for k, h in _FLOW_HEADS.items() if k == "peer" or cells[k].notna().any()}
-        made.append(Table(name, [_scored(row, heads) for row in cells.to_dict("records")], heads))
+        texts = [{**_scored(row, heads), **({f"{k}{_TRUSTED}": v for k, v in _scored(
+            beside.get(row["peer"], {"peer": row["peer"]}), heads).items() if k != "peer"} if len(theirs) else {})}
+            for row in cells.to_dict("records")]
+        if len(theirs):
+            heads = {"peer": heads["peer"], **{f"{k}{end}": f"{h}{said}" for k, h in heads.items() if k != "peer"
+                                               for end, said in (("", ""), (_TRUSTED, ", trusted"))}}
+        made.append(Table(name, texts, heads))
     return sorted(made, key=lambda t: _SIDES["immigration"] not in t.title)
 
 
@@ -137,7 +154,7 @@ def _scored(row: Mapping, heads: Mapping[str, str]) -> dict[str, str]:
     """A peer's scores as text, and in each cell our difference to it where there is one."""
     text = {"peer": f"**{row['peer']}**" if row["peer"] == OWN else row["peer"]}
     for score in list(heads)[1:]:
-        value = row[score]
+        value = row.get(score, float("nan"))
         written = f"{value:,.0f}" if score == "abs_error" and value == value else signed(value, plus=False)
         text[score] = written + _beside(row, score)
     return text
@@ -163,22 +180,24 @@ def signed(value: float, *, plus: bool = True, digits: int = 3) -> str:
 
 
 def _sets_table(flows: pd.DataFrame, head: str, names: Mapping[str, str], titles: Mapping[str, str]) -> list[Table]:
-    """One row for each set of cells: our scores, and how many peers we are ahead of, behind, or undecided with."""
+    """One row for each set of cells and for whose reports: our scores, and how many peers we are ahead of, behind, or
+    undecided with."""
     flows = flows[flows["part"] != "all"]
     rows = []
-    keys = ["protocol", "collection", "side", "criterion", "horizon"]
-    for (protocol, collection, side, criterion, horizon), cells in flows.groupby(keys, sort=False):
+    keys = ["protocol", "collection", "side", "criterion", "horizon", "offices"]
+    for (protocol, collection, side, criterion, horizon, offices), cells in flows.groupby(keys, sort=False):
         own = cells[cells["peer"] == OWN]
         if own.empty:
             continue
         own = own.iloc[0]
-        years = "" if horizon == "annual" else ", five years"
+        years = ("" if horizon == "annual" else ", five years") + (", trusted offices" if offices == TRUSTED else "")
         rows.append({"protocol": names.get(protocol, ""), "set": f"{titles.get(collection, collection)}, "
                      f"{_SIDES[side]} by {criterion}{years}", "n": f"{int(own['n']):,}",
-                     **{s: signed(own[s], plus=False) for s in ("r", "log_r", "cpc", "log_bias")},
+                     **{s: signed(own[s], plus=False) for s in _SET_SCORES},
                      **{f"peers_{s}": _counted(differences(cells, (s,))["verdict"]) for s in ("r", "log_r")}})
-    heads = {"protocol": "protocol", "set": "set", "n": "cells", "r": "R", "log_r": "log R", "cpc": "CPC",
-             "log_bias": "log bias", "peers_r": "peers, R", "peers_log_r": "peers, log R"}
+    known = {s: h for s, h in _SET_SCORES.items() if flows.loc[flows["peer"] == OWN, s].notna().any()}
+    heads = {"protocol": "protocol", "set": "set", "n": "cells", **known, "peers_r": "peers, R",
+             "peers_log_r": "peers, log R"}
     if not names:
         heads.pop("protocol")
     return [Table(head, rows, heads, folded=True)] if rows else []
@@ -191,15 +210,14 @@ def _counted(verdicts: pd.Series) -> str:
 def _overview(tables: Mapping[str, pd.DataFrame], titles: Mapping[str, str]) -> list[Block]:
     """How often we are ahead of each peer over all protocols that withhold flows, the figure, and the protocols."""
     flows = tables["scores"]
-    # The first fold is one of all five: it is drawn by itself, but not counted again.
-    chosen = shown((p for p in flows["protocol"].unique() if kind(p) != "net"), first_fold=False)
-    rows = leading(flows[flows["protocol"].isin(chosen)])
-    compared = differences(rows, tuple(NAMES))
+    chosen = shown(p for p in flows["protocol"].unique() if kind(p) != "net")
+    compared, trusted = (differences(leading(flows[flows["protocol"].isin(chosen)], offices=o), tuple(NAMES))
+                         for o in OFFICES)
     made: list[Block] = []
     if len(compared):
         text = [{"peer": peer, **{s: _counted(mine.loc[mine["score"] == s, "verdict"]) for s in NAMES}}
                 for peer, mine in compared.groupby("peer", sort=False)]
-        made += [_said(compared), Table("How often, by peer, over the same sets", text,
+        made += [_said(compared, trusted), Table("How often, by peer, over the same sets", text,
                                         {"peer": "peer", **NAMES})]
     if "protocol_differences" in drawn(tables, titles):
         made.append(Figure("protocol_differences", *_FIGURES["protocol_differences"]))
@@ -210,14 +228,17 @@ def _overview(tables: Mapping[str, pd.DataFrame], titles: Mapping[str, str]) -> 
     return made
 
 
-def _said(compared: pd.DataFrame) -> str:
-    said = []
-    for s in ("log_r", "r"):
-        verdicts = compared.loc[(compared["score"] == s) & (compared["verdict"] != ""), "verdict"]
-        ahead, behind, undecided = (int((verdicts == v).sum()) for v in (AHEAD, BEHIND, UNDECIDED))
-        said.append(f"in {NAMES[s]} ours is ahead in {ahead} of {len(verdicts)} comparisons with a peer, behind in "
-                    f"{behind}, and undecided in {undecided}")
-    return f"Over the sets of the figure, the first fold by itself left out, {'; '.join(said)}."
+def _said(compared: pd.DataFrame, trusted: pd.DataFrame) -> str:
+    def counted(differences: pd.DataFrame) -> str:
+        said = []
+        for s in ("log_r", "r"):
+            verdicts = differences.loc[(differences["score"] == s) & (differences["verdict"] != ""), "verdict"]
+            ahead, behind, undecided = (int((verdicts == v).sum()) for v in (AHEAD, BEHIND, UNDECIDED))
+            said.append(f"in {NAMES[s]} ours is ahead in {ahead} of {len(verdicts)} comparisons with a peer, behind in "
+                        f"{behind}, and undecided in {undecided}")
+        return "; ".join(said)
+    whole = f"Over the sets of the figure, {counted(compared)}."
+    return whole + (f" Against the reports of trusted offices alone, {counted(trusted)}." if len(trusted) else "")
 
 
 def _net_migration(tables: Mapping[str, pd.DataFrame], titles: Mapping[str, str]) -> list[Block]:
@@ -275,7 +296,7 @@ def _stocks(tables: Mapping[str, pd.DataFrame], titles: Mapping[str, str]) -> li
 
 
 def _targets(tables: Mapping[str, pd.DataFrame], titles: Mapping[str, str]) -> list[Block]:
-    """Every target, those of all folds open and those of the first fold folded."""
+    """Every target: those of all folds open, those of a single fold, which earlier releases have too, folded."""
     if "targets" not in tables or tables["targets"].empty:
         return []
     table, labels = tables["targets"], labels_of(tables)
@@ -285,7 +306,8 @@ def _targets(tables: Mapping[str, pd.DataFrame], titles: Mapping[str, str]) -> l
         return []
     first = next((p for p in TOGETHER.values() if p in ran), ran[0])
     ran = sorted(ran, key=lambda p: (p != first, kind(p) != "net"))
-    made: list[Block] = [_targets_said([(title(p, labels, titles), table[table["protocol"] == p]) for p in ran])]
+    made: list[Block] = [_targets_said([(title(p, labels, titles), table[table["protocol"] == p])
+                                        for p in ran if p in shown(ran)])]
     heads = {"target": "target", "wanted": "wanted", "measured": "measured", "margin": "margin", "result": "result"}
     for p in ran:
         rows = table[table["protocol"] == p]

@@ -11,11 +11,15 @@ import pandas as pd
 
 from .. import artifacts, paths
 from ..errors import ArtifactError
+from .offices import with_offices
+from .protocol_differences import TOGETHER
 from .protocols import COMPARED, FLOW_COLUMNS, NET_COLUMNS, NET_COMPARED, STOCK_COLUMNS
 from .targets import COLUMNS as TARGET_COLUMNS
 
 COLLECTED = ("scores", "net_migration", "stocks", "targets")     # protocol_<name>.csv, as `humanflows protocols` writes
-_UNREAD = ("abs_log_error", "change_r", "dropped", "learned_from", "note")
+_UNREAD = ("dropped", "learned_from", "note")
+# Columns of scores that releases made before them lack: they are read as against all reports, and as not measured.
+_LATER = ("offices", "abs_log_error", "median_log_error", "change_r")
 COLUMNS: dict[str, tuple[str, ...]] = {
     "scores": ("protocol", *(c for c in FLOW_COLUMNS if c not in _UNREAD)),
     "net_migration": ("protocol", *(c for c in NET_COLUMNS if c not in _UNREAD)),
@@ -59,7 +63,7 @@ def compact_protocols(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFr
         For a table that is missing or lacks a column.
     """
     flows = _with_columns(tables, "scores", ("label", "learned_from"))
-    made = {name: _with_columns(tables, name)[list(COLUMNS[name])] for name in COLLECTED
+    made = {name: _complete(_with_columns(tables, name), name) for name in COLLECTED
             if name in tables or name != "targets"}
     every = pd.concat([t[["protocol", "label"]] for n, t in tables.items() if "label" in t], ignore_index=True)
     made["list"] = every.drop_duplicates("protocol", ignore_index=True)
@@ -69,10 +73,15 @@ def compact_protocols(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFr
 
 def _with_columns(tables: Mapping[str, pd.DataFrame], name: str, more: tuple[str, ...] = ()) -> pd.DataFrame:
     found = tables[name].columns if name in tables else ()
-    if absent := [c for c in (*COLUMNS[name], *more) if c not in found]:
+    if absent := [c for c in (*COLUMNS[name], *more) if c not in found and not (name == "scores" and c in _LATER)]:
         raise ArtifactError(file_name(name), f"the table of the protocols lacks the columns {absent}",
                             "run humanflows protocols again", key=absent[0])
     return tables[name]
+
+
+def _complete(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The columns of a table in their order, with those that an earlier release did not have."""
+    return (with_offices(table) if name == "scores" else table).reindex(columns=list(COLUMNS[name]))
 
 
 def write_protocols(folder: Path, tables: Mapping[str, pd.DataFrame]) -> list[Path]:
@@ -97,6 +106,24 @@ def read_protocols(folder: Path | None = None) -> dict[str, pd.DataFrame]:
         files.pop("targets")        # the simulated world has none
     tables = {n: pd.read_csv(artifacts.require(f, "humanflows release --profile world"), keep_default_na=False,
                              na_values=[""]) for n, f in files.items()}
-    for name in tables:
-        _with_columns(tables, name)
-    return tables
+    return {name: _complete(_with_columns(tables, name), name) for name in tables}
+
+
+def pooled_scores(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
+    """Scores of all folds together, each corridor by the member that never saw it, like the table of one fold.
+
+    Parameters
+    ----------
+    tables : as :func:`read_protocols` or :func:`compact_protocols` gives them.
+
+    Returns
+    -------
+    DataFrame: the columns of ``scores`` without the protocol and part, and ``learned_from``; None where the folds were
+    not run together.
+    """
+    flows = tables["scores"] if "scores" in tables else pd.DataFrame(columns=["protocol"])
+    rows = flows[flows["protocol"] == TOGETHER["fold"]]
+    if rows.empty:
+        return None
+    seen = tables["peers"].drop_duplicates("peer").set_index("peer")["learned_from"]
+    return rows.assign(learned_from=rows["peer"].map(seen)).drop(columns=["protocol", "part"]).reset_index(drop=True)

@@ -44,8 +44,8 @@ def _difference_columns(scores: Sequence[str]) -> list[str]:
     return [c for s in scores for c in (f"difference_{s}", f"difference_{s}_lower", f"difference_{s}_upper")]
 
 
-FLOW_COLUMNS = ("collection", "side", "criterion", "horizon", "part", "peer", *SCORES, *_difference_columns(COMPARED),
-                "dropped", "learned_from", "note")
+FLOW_COLUMNS = ("collection", "side", "criterion", "horizon", "part", "offices", "peer", *SCORES,
+                *_difference_columns(COMPARED), "dropped", "learned_from", "note")
 NET_COLUMNS = ("set", "reference", "horizon", "peer", "n", "r", "within_r", "territories", "abs_error",
                *_difference_columns(NET_COMPARED), "dropped", "learned_from")
 STOCK_COLUMNS = ("set", "revision", "quantity", "peer", "n", "r", "r_scaled")
@@ -68,7 +68,8 @@ def score_flows(estimates: xr.DataArray, panel: xr.Dataset, splits: xr.Dataset, 
     Returns
     -------
     DataFrame with columns ``FLOW_COLUMNS``. ``difference_r`` is our score less the peer's, between ``…_lower`` and
-    ``…_upper`` in 95% of draws of corridors; NaN in our own row. Sets without a cell are left out.
+    ``…_upper`` in 95% of draws of corridors; NaN in our own row. Sets without a cell are left out. ``offices`` tells
+    rows about all reports from those about reports of trusted offices.
     """
     everyone, n = beside(estimates, peers), panel.sizes["origin"]
     tables = []

@@ -20,6 +20,7 @@ from ..hdf5 import Arrays
 from ..territories import name
 from .errors import TABLES as ERROR_TABLES
 from .estimates import net_migration_of
+from .headline import Headline, score_facts
 from .labels import LABEL, SIMULATED, attributes_of, kind_of
 from .protocol_tables import Collected, file_name
 from .released_sums import LOWER, UPPER, add_again
@@ -260,7 +261,7 @@ def _whole_manifest(folder: Path, but: set[str]) -> dict:
     return manifest
 
 
-def build_facts(estimates: xr.Dataset, tables: dict[str, pd.DataFrame], panel: xr.Dataset, seconds: float) -> dict:
+def build_facts(estimates: xr.Dataset, headline: Headline, panel: xr.Dataset, seconds: float) -> dict:
     """The numbers that prose may say, each a formatted string, computed from the run alone."""
     total = estimates.flow.sum(("origin", "destination"))
     years = estimates.year.values
@@ -274,15 +275,7 @@ def build_facts(estimates: xr.Dataset, tables: dict[str, pd.DataFrame], panel: x
     places = estimates.origin.values
     facts["largest_corridor"] = f"{name(str(places[o]))} to {name(str(places[d]))}"
     facts["largest_corridor_flow"] = f"{last[o, d] / 1e3:,.0f} thousand"
-    scores = tables["scores"]
-    for side in ("immigration", "emigration"):
-        rows = scores[(scores.collection == "undesa_imfsc") & (scores.side == side) & (scores.criterion == "residence")
-                      & (scores.horizon == "annual")].set_index("peer")
-        for peer, short in (("humanflows", "own"), ("Gaskin & Abel (published)", "reference")):
-            if peer in rows.index:
-                facts |= {f"{side}_{short}_{k}": f"{rows.loc[peer, k]:.2f}" for k in ("r", "log_r", "cpc", "within_r")}
-        facts[f"{side}_cells"] = f"{int(rows['n'].iloc[0]):,}"
-    return facts
+    return facts | score_facts(headline)
 
 
 def write_results(folder: Path, estimates: xr.Dataset, tables: dict[str, pd.DataFrame], history: pd.DataFrame,

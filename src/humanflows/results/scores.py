@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.special import gammaln
 
 from ..errors import NegativeCountError, SchemaError
 from .bootstrap import (
@@ -20,8 +21,9 @@ from .bootstrap import (
     resampled_median,
 )
 
-SCORES = ("n", "r", "log_r", "abs_log_error", "cpc", "log_bias", "within_r", "change_r")
+SCORES = ("n", "r", "log_r", "abs_log_error", "median_log_error", "cpc", "log_bias", "within_r", "change_r")
 MIN_YEARS, MIN_MEAN = 10, 50.0  # corridors that enter the R within corridors
+TAIL = 4.0                      # degrees of freedom of the errors of reports
 
 
 def _counts(**arrays) -> list[np.ndarray]:
@@ -76,6 +78,97 @@ def mean_abs_log_error(observed, estimated) -> float:
     """Mean of |log(1 + estimated) − log(1 + observed)|: 0.69 is a factor of two for all but the smallest flows."""
     o, e = _counts(observed=observed, estimated=estimated)
     return float(np.abs(np.log1p(e) - np.log1p(o)).mean()) if len(o) else float("nan")
+
+
+def median_log_error(observed, estimated) -> float:
+    """Median of log(1 + estimated) − log(1 + observed): below zero where most estimates are smaller than the reports.
+
+    NaN without any cell. Unlike the log bias of the total it is not decided by the largest cells.
+    """
+    o, e = _counts(observed=observed, estimated=estimated)
+    return float(np.median(np.log1p(e) - np.log1p(o))) if len(o) else float("nan")
+
+
+def log_densities(reported, estimated, log_bias, spread, tail: float = TAIL) -> np.ndarray:
+    """Log density of each report under an estimate and what is known of the office that reports, in nats.
+
+    With y reported and q estimated, log(1 + y) has Student's t distribution with ``tail`` degrees of freedom [1]_,
+    location log(1 + q·exp(log_bias)) and scale √(spread² + 1/(1 + q·exp(log_bias))): an office counts a share of the
+    flow, with errors of its own and, where few move, with the chance of small numbers. The density is that of
+    log(1 + y), all constants included, so that scores of different spreads and tails can be compared.
+
+    Parameters
+    ----------
+    reported, estimated : persons, arrays (cell,).
+    log_bias : expected log of reported over true, one number or an array (cell,); 0 where the office counts all.
+    spread : scale of the office's errors on the log scale, above zero; one number or an array (cell,).
+    tail : degrees of freedom, above zero; the fewer, the less a single large error costs.
+
+    Returns
+    -------
+    array (cell,), nats.
+
+    Raises
+    ------
+    SchemaError, NegativeCountError
+        For arrays of different length, missing or negative counts, a bias that is not finite, a spread or a tail that
+        is not finite and above zero.
+
+    References
+    ----------
+    .. [1] Johnson, Kotz & Balakrishnan (1995), Continuous Univariate Distributions, vol. 2, 2nd ed., Wiley, ch. 28.
+    """
+    y, q = _counts(reported=reported, estimated=estimated)
+    bias, scale = (_of_cells(name, v, len(y)) for name, v in (("log_bias", log_bias), ("spread", spread)))
+    if (scale <= 0).any():
+        where = int(np.flatnonzero(scale <= 0)[0])
+        raise SchemaError("log score", f"spread is {scale[where]}", "give spreads above zero: no office is without "
+                          "error", key=f"spread[{where}]")
+    if not (np.isfinite(tail) and tail > 0):
+        raise SchemaError("log score", f"tail is {tail}", "give degrees of freedom above zero", key="tail")
+    with np.errstate(over="ignore", invalid="ignore"):
+        counted = q * np.exp(bias)
+    if not np.isfinite(counted).all():
+        where = int(np.flatnonzero(~np.isfinite(counted))[0])
+        raise SchemaError("log score", f"log_bias is {bias[where]}: what the office counts is not finite",
+                          "give a log bias, not a factor", key=f"log_bias[{where}]")
+    scale = np.hypot(scale, 1 / np.sqrt(1 + counted))
+    z = (np.log1p(y) - np.log1p(counted)) / scale
+    constant = gammaln((tail + 1) / 2) - gammaln(tail / 2) - np.log(tail * np.pi) / 2
+    return constant - np.log(scale) - (tail + 1) / 2 * np.log1p(z * z / tail)
+
+
+def log_score(reported, estimated, log_bias, spread, tail: float = TAIL) -> float:
+    """Mean log density of reports, nats per report: the larger, the better what was reported was expected.
+
+    It asks whether the report could be expected under the estimate and the office's bias and spread, which are to come
+    from other corridors than those scored. A score against the bare number punishes an estimate for knowing that an
+    office misses most who leave; this one does not, and it is proper: nothing but the right distribution has a higher
+    expected score.
+
+    Parameters
+    ----------
+    reported, estimated, log_bias, spread, tail : as for :func:`log_densities`.
+
+    Returns
+    -------
+    float; NaN without a report.
+    """
+    densities = log_densities(reported, estimated, log_bias, spread, tail)
+    return float(densities.mean()) if len(densities) else float("nan")
+
+
+def _of_cells(name: str, value, length: int) -> np.ndarray:
+    """One number for each cell, float64 and finite, from one number or as many."""
+    given = np.asarray(value, dtype=np.float64)
+    if given.shape not in ((), (length,)):
+        raise SchemaError("log score", f"{name} of shape {given.shape} for {length} reports",
+                          "give one number, or one for each report", key=name)
+    if not np.isfinite(given).all():
+        where = int(np.flatnonzero(~np.isfinite(given))[0]) if given.ndim else 0
+        raise SchemaError("log score", f"{name} is {given.ravel()[where]}", "give finite numbers",
+                          key=f"{name}[{where}]" if given.ndim else name)
+    return np.broadcast_to(given, (length,))
 
 
 def common_part_of_commuters(observed, estimated) -> float:
@@ -279,8 +372,9 @@ def score(observed, estimated, corridor, year) -> dict[str, float]:
     """
     o, e = _counts(observed=observed, estimated=estimated)
     return {"n": len(o), "r": pearson_r(o, e), "log_r": log_r(o, e), "abs_log_error": mean_abs_log_error(o, e),
-            "cpc": common_part_of_commuters(o, e), "log_bias": log_bias(o, e),
-            "within_r": within_corridor_r(o, e, corridor), "change_r": change_r(o, e, corridor, year)}
+            "median_log_error": median_log_error(o, e), "cpc": common_part_of_commuters(o, e),
+            "log_bias": log_bias(o, e), "within_r": within_corridor_r(o, e, corridor),
+            "change_r": change_r(o, e, corridor, year)}
 
 
 def score_table(observed, peers: Mapping[str, np.ndarray], corridor, year, **labels) -> pd.DataFrame:
@@ -352,7 +446,7 @@ def bootstrap_differences(observed, estimated: Mapping[str, np.ndarray], corrido
     Returns
     -------
     DataFrame: peer (all but the first), score, difference (first − peer on all cells), lower, upper. NaN where a score
-    is not defined.
+    is not defined. The median log error, which is no function of sums, is left out.
 
     Raises
     ------

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from .offices import ALL, TRUSTED, of_offices
 from .peers import REFERENCE
 from .validation import OWN
 
 COLUMNS = ("target", "protocol", "score", "wanted", "measured", "margin", "result")
-SETS = ("fold-1", "all five folds")     # where corridors were held out
+TOGETHER, ALONE = "all five folds", "fold-1"    # where corridors were held out
 NO_NATIONAL, WITHHELD = "without national statistics", "withheld territories"
 _IMFSC = {"collection": "undesa_imfsc", "criterion": "residence", "part": "held_out"}
 
@@ -21,7 +22,7 @@ class Target:
     name: str
     table: str                   # "flows", "net_migration" or "stocks"
     score: str
-    where: Mapping = field(default_factory=dict)     # columns of that table
+    where: Mapping = field(default_factory=dict)     # columns of that table; of flows, all offices where none are named
     least: float | None = None   # the score should be this or more; without it, above …
     above: str = ""              # … "zero", the best of "every peer", or the peer of this name
 
@@ -34,6 +35,10 @@ TARGETS: tuple[Target, ...] = (
     *(Target(f"{side}, {score}", "flows", score, _of(side), least)
       for side, wanted in (("immigration", {"r": .95, "log_r": .93, "cpc": .75, "within_r": .65}),
                            ("emigration", {"r": .88, "log_r": .91, "cpc": .72, "within_r": .65}))
+      for score, least in wanted.items()),
+    *(Target(f"{side}, trusted offices, {score}", "flows", score, {**_of(side), "offices": TRUSTED}, least)
+      for side, wanted in (("immigration", {"r": .90, "log_r": .95, "cpc": .80, "within_r": .72}),
+                           ("emigration", {"r": .88, "log_r": .94, "cpc": .77, "within_r": .65}))
       for score, least in wanted.items()),
     *(Target(f"{side}, five-year change, {cells} cells: above {above}", "flows", "change_r", _of(side, horizon),
              above=above)
@@ -53,22 +58,25 @@ WITHHELD_TARGETS: tuple[Target, ...] = tuple(
 LOG_BIAS = 0.15     # most, either way, in every collection
 
 
-def measure_targets(tables: Mapping[str, pd.DataFrame], protocols: Sequence[str] = SETS) -> pd.DataFrame:
+def measure_targets(tables: Mapping[str, pd.DataFrame], protocols: Sequence[str] | None = None) -> pd.DataFrame:
     """Every target beside what was measured.
 
     Parameters
     ----------
     tables : "flows", "net_migration" and "stocks" as :func:`humanflows.protocols.collect` writes them.
-    protocols : whose held-out corridors the targets are about.
+    protocols : whose held-out corridors the targets are about; by default all folds together or, where these were not
+        run, the first one.
 
     Returns
     -------
     DataFrame with columns ``COLUMNS``: ``wanted`` is the mark, ``margin`` how far the measured lies on the right side
     of it (negative: on the wrong one), ``result`` "hit", "missed", or "not measured" where a number is missing.
     """
+    if protocols is None:
+        protocols = [TOGETHER if (tables["flows"]["protocol"] == TOGETHER).any() else ALONE]
     rows = [_judge(t, tables, p) for p in protocols for t in TARGETS]
     rows += [_judge(t, tables, "net-third") for t in WITHHELD_TARGETS]
-    flows = tables["flows"]
+    flows = of_offices(tables["flows"])
     for p in protocols:
         own = flows[(flows["protocol"] == p) & (flows["peer"] == OWN) & (flows["part"] == "held_out")
                     & (flows["horizon"] == "annual")]
@@ -80,9 +88,11 @@ def measure_targets(tables: Mapping[str, pd.DataFrame], protocols: Sequence[str]
 
 
 def _judge(target: Target, tables: Mapping[str, pd.DataFrame], protocol: str) -> dict:
-    table = tables[target.table]
+    table, where = tables[target.table], dict(target.where)
+    if target.table == "flows":
+        table = of_offices(table, where.pop("offices", ALL))
     found = table[table["protocol"] == protocol]
-    for column, value in target.where.items():
+    for column, value in where.items():
         if value == "newest":
             value = found[column].max()
         found = found[found[column] == value]

@@ -9,6 +9,8 @@ The definitions, chosen so that the published peers score here what the validati
   all five. Reconstructions run from mid-year to mid-year, half a year later; they are compared without a shift.
 - All peers of a set are scored on the same cells: a cell where any of them has nothing is dropped for all, and counted.
   A peer that has nothing in the whole set (wrong years, say) is left out of it instead of emptying it.
+- Every set is scored twice: all its cells, and those by residence of trusted offices alone (column ``offices``; see
+  :mod:`humanflows.panel.trusted_offices`), where there are any.
 - The same cells are not the same information: ``learned_from`` says what each peer had seen.
 """
 from collections.abc import Iterator, Mapping
@@ -20,12 +22,14 @@ import xarray as xr
 
 from ..errors import SchemaError
 from ..panel.splits import observations_in
+from ..panel.trusted_offices import is_trusted
 from .estimates import net_migration_of, world_total
+from .offices import ALL, TRUSTED
 from .scores import MIN_YEARS, SCORES, coverage, crps_from_quantiles, pearson_r, score_table
 
 OWN = "humanflows"
 OWN_LEARNED_FROM = "the other corridors of the same collections, stocks and net migration"
-COLUMNS = ("collection", "side", "criterion", "horizon", "peer", *SCORES, "dropped", "learned_from", "note")
+COLUMNS = ("collection", "side", "criterion", "horizon", "offices", "peer", *SCORES, "dropped", "learned_from", "note")
 INTERVALS = (0.5, 0.8, 0.9, 0.95)
 
 
@@ -73,7 +77,8 @@ def flow_cells(panel: xr.Dataset, splits: xr.Dataset, parts="held_out",
     Returns
     -------
     DataFrame with columns collection, reporter, side, criterion, year, origin, destination (codes), persons, corridor
-    (an integer label of witness and corridor), observation (position in the panel).
+    (an integer label of witness and corridor), observation (position in the panel), trusted (whether the report is one
+    by residence of a trusted office).
     """
     inside = observations_in(panel, splits, parts)
     chosen = np.flatnonzero(inside if observations is None else inside & observations)
@@ -88,7 +93,7 @@ def flow_cells(panel: xr.Dataset, splits: xr.Dataset, parts="held_out",
         "year": panel["year"].values[year],
         "origin": panel["origin"].values[origin], "destination": panel["destination"].values[destination],
         "persons": panel["flow_persons"].values[chosen], "corridor": (witness * n + origin) * n + destination,
-        "observation": chosen})
+        "observation": chosen, "trusted": is_trusted(*zip(*(w[1:4] for w in labels)))[witness] if labels else False})
     first, last = (cells["collection"].map({k: getattr(c, end) for k, c in COLLECTIONS.items()})
                    for end in ("first", "last"))
     # A collection without declared years is scored in all of them.
@@ -98,7 +103,7 @@ def flow_cells(panel: xr.Dataset, splits: xr.Dataset, parts="held_out",
 
 def validate(estimates: xr.DataArray, panel: xr.Dataset, splits: xr.Dataset, peers: Mapping[str, xr.DataArray],
              *, parts="held_out") -> pd.DataFrame:
-    """Scores of the estimates and of their peers, per collection, side, criterion and horizon.
+    """Scores of the estimates and of their peers, per collection, side, criterion and horizon, and whose reports.
 
     Parameters
     ----------
@@ -153,6 +158,8 @@ def score_sets(everyone: Mapping[str, xr.DataArray], panel: xr.Dataset, splits: 
                observations: np.ndarray | None = None) -> Iterator[tuple[dict, pd.DataFrame, dict[str, np.ndarray]]]:
     """The sets that are scored, one after another: each collection, side and criterion, by year and by five years.
 
+    Each set is followed by what trusted offices report of it, if they report any of it.
+
     Parameters
     ----------
     everyone : estimates and peers by name, of the shapes that :func:`validate` names for peers.
@@ -161,8 +168,8 @@ def score_sets(everyone: Mapping[str, xr.DataArray], panel: xr.Dataset, splits: 
 
     Yields
     ------
-    labels : collection, side, criterion, horizon.
-    cells : origin, destination, persons, corridor (label of witness and corridor), year.
+    labels : collection, side, criterion, horizon, offices ("all" or "trusted").
+    cells : origin, destination, persons, corridor (label of witness and corridor), year, trusted.
     values : by name, persons, array (cell,); NaN where a peer has nothing. Who says nothing at this horizon is not in.
     """
     for name, peer in everyone.items():
@@ -175,7 +182,7 @@ def score_sets(everyone: Mapping[str, xr.DataArray], panel: xr.Dataset, splits: 
     for (collection, side, criterion), group in cells.groupby(["collection", "side", "criterion"], sort=True):
         labels = {"collection": collection, "side": side, "criterion": criterion}
         annual = {n: v[group.index] for n, v in values.items() if v is not None and _scored_at(everyone[n], "annual")}
-        yield {**labels, "horizon": "annual"}, group, annual
+        yield from _by_offices({**labels, "horizon": "annual"}, group, annual)
         sums, members = _five_year(group)
         if len(sums):
             five = {}
@@ -184,7 +191,16 @@ def score_sets(everyone: Mapping[str, xr.DataArray], panel: xr.Dataset, splits: 
                     five[name] = _look_up(peer, "period", sums)
                 elif _scored_at(peer, "five_year"):
                     five[name] = np.bincount(members[members >= 0], values[name][group.index][members >= 0], len(sums))
-            yield {**labels, "horizon": "five_year"}, sums, five
+            yield from _by_offices({**labels, "horizon": "five_year"}, sums, five)
+
+
+def _by_offices(labels: dict, cells: pd.DataFrame, values: dict[str, np.ndarray]):
+    """The set, and the part of it that trusted offices report."""
+    yield {**labels, "offices": ALL}, cells, values
+    trusted = cells["trusted"].to_numpy(bool)
+    if trusted.any():
+        yield ({**labels, "offices": TRUSTED}, cells[trusted].reset_index(drop=True),
+               {n: v[trusted] for n, v in values.items()})
 
 
 def _dims(array, name, allowed):
@@ -219,7 +235,7 @@ def _five_year(cells: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     grouped = cells.groupby(keys, sort=True)
     number = grouped.ngroup().to_numpy()
     sums = grouped.agg(origin=("origin", "first"), destination=("destination", "first"), persons=("persons", "sum"),
-                       reported=("year", "nunique")).reset_index()
+                       trusted=("trusted", "first"), reported=("year", "nunique")).reset_index()
     full = (sums["reported"] == 5).to_numpy()
     position = np.where(full, np.cumsum(full) - 1, -1)
     return sums[full].reset_index(drop=True), position[number]

@@ -32,17 +32,18 @@ def describe_witnesses(panel: xr.Dataset, learned: np.ndarray, log_bias: np.ndar
     ----------
     panel : the panel.
     learned : (observation,) bool, the reports learned from (``panel.splits.training_observations``).
-    log_bias : (witness,), natural log of the learned factor, the collection's included; 0 for none.
-    expected : (learned.sum(),) persons that the witness should have reported, its bias included
-        (``Witnesses.predictions``), in the order of the reports.
+    log_bias : (witness,), natural log of the learned factor, mean over its reports; 0 for none.
+    expected : (learned.sum(),) persons that the witness should have reported, its bias in that year included
+        (``ObservationModel.predictions``), in the order of the reports.
 
     Returns
     -------
     DataFrame with columns ``WITNESS_COLUMNS``, in the panel's order: ``factor`` is exp(``log_bias``); the dispersions
     are of log((1 + reported) / (1 + expected)): its root mean square, and 1.4826 times its median absolute deviation
-    [1]_; ``log_ratio`` is its median added to ``log_bias``, which is the median log of reported over estimated.
-    Shrinkage holds biases back: where a witness counts on the whole fewer than is estimated, ``log_ratio`` says by how
-    much, and ``log_bias`` how much of it was taken for a bias. Effects of corridors were fitted to the same reports, so
+    [1]_; ``log_ratio`` is its median added to ``log_bias``, which is the median log of reported over estimated where
+    the bias is the same in all years, and near it where the bias moves. Priors hold biases back: where a witness counts
+    on the whole fewer than is estimated, ``log_ratio`` says by how much, and ``log_bias`` how much of it was taken for
+    a bias. Effects of corridors were fitted to the same reports, so
     that dispersions are somewhat too small. ``other_side`` is the median of log((1 + own report) / (1 + report of the
     office at the other end)), both by residence, of the same corridors and years, where the geometric mean of the two
     is at least ``SMALLEST``; ``other_side_learned`` the same median of the two learned log biases;

@@ -94,8 +94,8 @@ def _hints(table: pd.DataFrame, cells: pd.DataFrame, panel: xr.Dataset) -> pd.Da
 
 
 def _beside(row: dict, own: pd.DataFrame, others: pd.DataFrame) -> tuple[dict, str, float]:
-    """What another witness says in the same years: an office at the other end, else the platform, else the same office
-    in another collection or by another criterion."""
+    """What another office or source says in the same years: an office at the other end, else the platform, else the
+    same office in another collection or by another criterion."""
     candidates = []
     for keys, rows in others.groupby(["collection", "reporter", "side", "criterion"]):
         if keys == tuple(row[c] for c in SERIES[:4]):

@@ -13,7 +13,7 @@ from humanflows.artifacts import manifest_path
 from humanflows.dataset import names
 from humanflows.errors import ArtifactError
 from humanflows.geometry import read_geometry
-from humanflows.panel import known_flows, reporting_systems
+from humanflows.panel import known_flows, reporting_systems, trusted_offices
 from humanflows.schema import TABLES, validate
 from humanflows.sources import catalogue, registry
 from humanflows.sources.corrections import COLUMNS, apply_corrections
@@ -80,6 +80,10 @@ def _systems(places) -> pd.DataFrame:
 
 def _classes(places) -> pd.DataFrame:
     return reporting_systems.read_classes(places["reporting_classes.csv"]).astype(str)
+
+
+def _trusted(places) -> pd.DataFrame:
+    return trusted_offices.read_trusted_offices(places["trusted_offices.csv"]).astype(str)
 
 
 def _known(places) -> pd.DataFrame:
@@ -153,6 +157,8 @@ ENTRIES = (
         free=("reporter",))}, _systems),
     Entry("reporting classes", {"reporting_classes.csv": _own(
         paths.REPORTING_CLASSES, words=("part", "name", "side", "basis"))}, _classes),
+    Entry("trusted offices", {"trusted_offices.csv": _own(
+        paths.TRUSTED_OFFICES, words=("side",), free=("reporter",))}, _trusted),
     Entry("known flows", {"known_flows.csv": Table(
         {"origin": ["POL", "SYR"], "destination": ["DEU", "TUR"], "year": [2012, 2014], "persons": [177758, 1013049],
          "kind": ["arrivals", "displaced"], "bound": ["none", "lower"], "definition": ["by citizenship", "refugees"],
