@@ -162,12 +162,14 @@ def test_an_unchanged_configuration_leaves_all_fresh(chain, config, stale):
 
 
 @pytest.mark.parametrize(("change", "expected"), [
-    ("train", {"train", "estimate"}), ("loss", {"train", "estimate"}), ("model", {"train", "estimate"}),
+    ("train", {"train", "estimate"}), ("observation", {"train", "estimate"}), ("effects", {"train", "estimate"}),
+    ("model", {"train", "estimate"}),
     ("split", {"harmonise"}), ("twin", {"harmonise", "five_years"})])
 def test_a_change_makes_only_what_depends_on_it_stale(chain, config, stale, change, expected):
     # What follows a stale step becomes stale once that step has left another file: content counts, not date.
     changed = {"train": replace(config, train=replace(config.train, learning_rate=1e-3)),
-               "loss": replace(config, loss=replace(config.loss, stock=2.0)),
+               "observation": replace(config, observation=replace(config.observation, stock_deviation=0.5)),
+               "effects": replace(config, effects=replace(config.effects, tie=0.5)),
                "model": replace(config, model=replace(config.model, hidden=9)),
                "split": replace(config, split=replace(config.split, held_out_fold=2)),
                "twin": replace(config, twin=replace(config.twin, seed=3))}[change]
@@ -257,7 +259,7 @@ class Killed(BaseException):
 def test_a_step_killed_before_its_manifest_leaves_nothing_that_counts_as_fresh(copy, config, stale, monkeypatch, step):
     good = {f.name: artifacts.sha256(f) for f in copy.iterdir() if not f.name.endswith(".manifest.json")}
     other = {"harmonise": replace(config, split=replace(config.split, held_out_fold=0)),
-             "train": replace(config, loss=replace(config.loss, stock=2.0))}.get(step, config)
+             "train": replace(config, observation=replace(config.observation, stock_deviation=0.5))}.get(step, config)
     write = artifacts.write_text
 
     def killed(target, *rest, **more):

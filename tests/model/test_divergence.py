@@ -42,6 +42,18 @@ def test_skipped_steps_are_counted_across_an_interruption(fit, tmp_path):
         fit(checkpoint, stop_after=7, **given)       # three more would be few
 
 
+@pytest.mark.parametrize(("losses", "grown"), [
+    ([100.0, 50.0, 199.0], False), ([100.0, 201.0], True), ([-100.0, -150.0], False), ([-100.0, -1.0], False),
+    ([-100.0, 10.0], True), ([], False)])
+def test_nats_may_be_below_zero_and_grow_all_the_same(losses, grown):
+    if grown:
+        with pytest.raises(DivergenceError) as caught:
+            divergence.check_course(losses, seed=1)
+        assert caught.value.key == "loss" and "observation" in caught.value.remedy
+    else:
+        divergence.check_course(losses, seed=1)
+
+
 def test_a_sound_training_is_left_alone(fit):
     assert len(fit(train={"epochs": 6}).history) == 6
 

@@ -292,9 +292,14 @@ def test_effects_of_pairs_have_the_densities_of_scipy(model):
     with torch.no_grad():
         for name in ("tie", "direction", "wave"):
             getattr(model, name).normal_(0, 0.5, generator=draw)
-    told = priors(model, tie=0.7, direction=0.9, wave=0.3)
+    told = priors(model, tie=0.7, direction=0.9, unreported=0.2, wave=0.3)
     assert told["tie"] == pytest.approx(normal_nats(model.tie.detach() / 0.7), rel=1e-4)
-    assert told["direction"] == pytest.approx(normal_nats(model.direction.detach() / 0.9), rel=1e-4)
+    # Nobody reports of most pairs: what stocks alone say of returns is held closer to none.
+    reported = np.zeros(len(model.direction), bool)
+    reported[[row(model, *pair) for pair in ((0, 1), (2, 3), (3, 2))]] = True
+    expected = normal_nats(model.direction.detach()[reported] / 0.9) \
+        + normal_nats(model.direction.detach()[~reported] / 0.2)
+    assert told["direction"] == pytest.approx(expected, rel=1e-4)
     assert told["wave"] == pytest.approx(t_nats(model.wave.detach() / 0.3, TAIL), rel=1e-4)
 
 

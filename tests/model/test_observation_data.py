@@ -4,7 +4,7 @@ import pytest
 import torch
 from plausible_runs import GOOD, everything, made, plausible, term, with_reports
 
-from humanflows.config import Config, EnsembleConfig
+from humanflows.config import Config, EnsembleConfig, ObservationConfig
 from humanflows.model import observation_data as data
 from humanflows.model import train as training
 from humanflows.model.observation_data import BREAK, CENSORED_BELOW, INDEPENDENT, SLOW
@@ -214,7 +214,8 @@ def test_the_foreign_born_of_a_territory_are_compared_with_their_total(small_pan
     for place, total in ((2, 4e5), (3, 1e5)):
         foreign = middle[:, place].sum() - middle[place, place]
         pairs = np.nansum(panel.stock_observed.values[-1, 1, :, place])
-        sd = np.hypot(data.FOREIGN_DEVIATION + abs(np.log(total / pairs)), np.sqrt(4 / (1 + foreign)))
+        sd = np.hypot(data.FOREIGN_DEVIATION + abs(np.log(total / pairs)), ObservationConfig().stock_count
+                      / np.sqrt(1 + foreign))
         expected += 2 * (np.sqrt(1 + (np.log(total / foreign) / sd) ** 2 / 2) - 1)
     assert told == pytest.approx(expected, rel=1e-3) and expected > 0.1
     n = panel.sizes["residence"]
