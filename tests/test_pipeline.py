@@ -339,7 +339,7 @@ def test_a_table_that_was_emptied_is_not_read(copy, config, table):
 @pytest.mark.parametrize(("harm", "manifest"), [
     (lambda c: c[:len(c) // 2], True), (lambda c: c[:len(c) // 2], False), (lambda c: b"", True),
     (lambda c: b"", False),
-    (lambda c: b"no netCDF" * 100, False), (lambda c: c[:len(c) // 2] + bytes(2000) + c[len(c) // 2 + 2000:], True)])
+    (lambda c: b"no netCDF" * 100, False), (lambda c: c[:len(c) // 2] + b"\xff" * 6000 + c[len(c) // 2 + 6000:], True)])
 @pytest.mark.parametrize("name", ["panel", "splits"])
 def test_a_damaged_panel_names_the_step_and_is_made_again(copy, config, harm, manifest, name):
     file = getattr(pipeline, f"{name}_path")(config)

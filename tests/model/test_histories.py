@@ -277,8 +277,8 @@ def test_without_reports_only_balances_teach(make, small_panel, small_splits, sm
     model, observation, _ = make(nothing, leave_out=left_out)
     before = {k: v.detach().clone() for k, v in model.named_parameters() if k != "cell.embedding"}
     learn(model, observation, small_panel, small_splits, small_config, mask=nothing)
-    slopes = {k: float((v - before[k]).abs().max()) for k, v in model.named_parameters() if k in before}
-    taught = max(v for k, v in slopes.items() if k.startswith("cell."))
+    moved = {k: float((v.detach() - before[k]).abs().max()) for k, v in model.named_parameters() if k in before}
+    taught = max(v for k, v in moved.items() if k.startswith("cell."))
     # Weight decay alone shrinks weights by a hundredth of the rate and of themselves.
     assert taught > 1e-3 if not left_out else taught < 1e-3
     assert torch.isfinite(model.systematic).all()

@@ -45,7 +45,7 @@ def world(small_panel, small_world):
 
 @pytest.fixture(scope="module")
 def fitted(world, small_splits, small_config):
-    panel, truth = world
+    panel, _ = world
     nothing = small_splits.held_out & False
     splits = small_splits.assign(held_out=nothing, validation=nothing, train=small_splits.train
                                  | small_splits.held_out | small_splits.validation)

@@ -163,7 +163,8 @@ def test_suppressed_are_corridors_left_out_of_years_and_places_that_are_covered(
     assert len(absent_cells(panel, ~np.eye(n, dtype=bool))) > len(expected)     # of others there would be some, too
     # years of one corridor are worth fewer than they are
     _, pair, length = np.unique(position % n**2, return_inverse=True, return_counts=True)
-    np.testing.assert_allclose(np.bincount(pair, seen.censored_share.numpy()), 1 + INDEPENDENT * (length - 1), rtol=1e-5)
+    worth = np.bincount(pair, seen.censored_share.numpy())
+    np.testing.assert_allclose(worth, 1 + INDEPENDENT * (length - 1), rtol=1e-5)
 
 
 def test_neither_what_nor_whether_the_source_tells_of_held_out_corridors_is_learned(platform_panel):

@@ -105,7 +105,7 @@ def test_the_observation_model_takes_them(small_panel):
 def test_a_spread_that_runs_to_zero_or_infinity_is_refused_by_name(small_panel, sd, prior):
     five = (GOOD, WIDE, OTHER, "a|TUR|emigration|residence", "a|USA|emigration|residence")
     panel = noisy(small_panel, sd=dict.fromkeys(five, sd), level=1e7, series=five,
-                  priors=dict.fromkeys(five, {"spread": prior}))
+                  priors={s: {"spread": prior} for s in five})
     with pytest.raises(SchemaError) as caught:
         made(panel)
     assert caught.value.key in panel.witness.values and "class" in caught.value.remedy

@@ -19,7 +19,7 @@ from humanflows.schema import SYSTEMS_TABLE
 
 
 def systems_of(tmp_path, *rows):
-    """Definitions as they are read from a file: rows of (source, reporter, side, first, last, duration, class, breaks)."""
+    """Definitions as read from a file: rows of (source, reporter, side, first, last, duration, class, breaks)."""
     lines = [",".join(SYSTEM_COLUMNS)]
     lines += [f"{source},{reporter},{side},*,{first},{last},register,{duration},movement,{kind},no,{breaks},un1998,"
               for source, reporter, side, first, last, duration, kind, breaks in rows]
@@ -52,9 +52,8 @@ def test_each_series_and_year_has_what_its_definition_lets_expect(tmp_path):
     out = xr.Dataset(report_priors(panel, systems))
     assert set(out) == set(NAMES) and all(v.dims == ("year", "witness") for v in out.values())
     terms = read_classes().set_index(["part", "name", "side"])
-    expected = {(2, 0): ("3", "register_declared", "immigration", 2), (3, 0): ("3", "register_declared", "immigration", 2),
-                (4, 0): ("12", "register_exchange", "immigration", 3), (5, 0): ("12", "register_exchange", "immigration", 3),
-                (1, 1): ("12", "survey", "emigration", 4)}
+    short, long = (("3", "register_declared", "immigration", 2), ("12", "register_exchange", "immigration", 3))
+    expected = {(2, 0): short, (3, 0): short, (4, 0): long, (5, 0): long, (1, 1): ("12", "survey", "emigration", 4)}
     for at in np.ndindex(6, 2):
         found = {k: out[f"report_{k}"].values[at] for k in ("log_bias", "log_bias_sd", "spread", "system", "class",
                                                             "duration")}
