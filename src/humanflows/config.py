@@ -242,7 +242,6 @@ class ObservationConfig:
 
     censored_deviation: float = 0.6    # log, of a platform's count that is not shown because it is small
     displaced_below: float = 0.15      # log, by which a flow may be less than new refugees and asylum seekers
-    displaced_above: float = 1.5       # log, by which it may be more
     stock_deviation: float = 0.04      # log, of a count of a large stock
     stock_count: float = 10.0          # over the root of persons, log: of a count of a small one
     stock_repeated: float = 0.005      # of the mean of two stocks, of their difference
@@ -281,8 +280,8 @@ class EffectConfig:
     wave: float = 0.4            # of a corridor between two counts of stocks
     course: float = 0.4          # of a corridor's year with a report
     shock: float = 2.0           # of one that brings refugees
-    turnover: float = 0.15       # of a year's moves to and from a territory
-    balance: float = 0.6         # of a year's moves to it, and not from it
+    turnover: float = 0.1        # of a year's moves to and from a territory
+    balance: float = 0.5         # of a year's moves to it, and not from it
 
     def __post_init__(self):
         """Raise ConfigError for a deviation that is not above 0."""

@@ -38,7 +38,6 @@ def data_section() -> list[str | Table | Fold]:
         ("– where the office changed its counting", _log(d.BREAK), t),
         (f"count left out because it is below {below}", _log(c.censored_deviation), _NORMAL),
         ("new refugees and asylum seekers, flow below them", _log(c.displaced_below), _BETWEEN),
-        ("– flow above them", _log(c.displaced_above), _BETWEEN),
         ("stock", _log(c.stock_deviation), t),
         ("difference of two stocks", f"{_share(c.stock_repeated)} of the stocks, {_share(c.change_deviation)} of the "
          f"difference, {_share(c.displaced_counted)} of the displaced in between", _BETWEEN),

@@ -19,8 +19,11 @@ from torch import Tensor
 
 from .. import artifacts
 from ..errors import ArtifactError
+from .recursion import SHOCK_UNIT
 
 STEP = 1 / 64     # of a log-hazard; a power of two, so that packing again changes nothing
+# The effect of a year that brings refugees is SHOCK_UNIT times its parameter: steps of parameters are finer by that.
+FINER = {"model.course": SHOCK_UNIT}
 FEW = 1000        # numbers: below, nothing is gained
 MOST_BYTES = 1 << 28        # of all weights of a file, unpacked; those of the real world's members have 2.5 MB
 _TYPES = {"steps": ("|i1", "<i2"), "gaps": ("<i4", "<i8")}
@@ -45,11 +48,12 @@ def save_compact(tensors: dict[str, Tensor], file: Path, **about) -> Path:
         values = tensor.detach().cpu().numpy()
         if values.dtype.kind == "i":
             number, kind = np.diff(values, prepend=values.dtype.type(0)), "gaps"
-        elif values.size < FEW or ".cell." in name:
-            packed[name] = tensor.detach().cpu().contiguous().to(torch.float32 if values.size < FEW else torch.float16)
+        elif values.size < FEW or ".cell." in name or name.startswith("observation."):
+            exact = values.size < FEW or name.startswith("observation.")    # biases add up over the years
+            packed[name] = tensor.detach().cpu().contiguous().to(torch.float32 if exact else torch.float16)
             continue
         else:
-            number, kind = np.rint(values / STEP), "steps"
+            number, kind = np.rint(values / (STEP / FINER.get(name, 1))), "steps"
             if not np.abs(number).max() <= np.iinfo(np.int16).max:
                 raise ArtifactError(file, f"{name} has a value that is no effect: {np.abs(values).max()}",
                                     "look at the training: it diverged", key=name)
@@ -84,7 +88,8 @@ def unpack(tensors: dict[str, Tensor], about: dict[str, str], file: Path) -> dic
         for name, how in said["how"].items():
             number = _decompressed(tensors[name].numpy().tobytes(), how, room)
             room -= 4 * number.size
-            whole = np.cumsum(number, dtype=number.dtype) if how["kind"] == "gaps" else number.astype(np.float32) * step
+            whole = np.cumsum(number, dtype=number.dtype) if how["kind"] == "gaps" \
+                else number.astype(np.float32) * (step / np.float32(FINER.get(name, 1)))
             out[name] = torch.from_numpy(whole.reshape(how["shape"]))
     except (lzma.LZMAError, EOFError, AttributeError, KeyError, TypeError, ValueError, OverflowError,
             RecursionError) as error:

@@ -37,7 +37,7 @@ from ..panel.report_priors import require_priors
 from . import observation_data as data
 from .gross import read_gross
 from .recursion import Trajectory
-from .spreads import estimate_spreads
+from .spreads import COUNT, estimate_spreads
 
 TAIL = 4.0               # degrees of freedom of reports' errors
 LASTING = 0.6            # share of a report's variance around its bias that is the corridor's and lasts
@@ -84,7 +84,7 @@ class ObservationModel(nn.Module):
         mask = mask & ("reports" not in without)
         spread = estimate_spreads(panel, mask)
         reports, biases = data.read_reports(panel, mask, spread)
-        self._keep("report", **vars(reports), witness=biases.witness[reports.cell] if len(biases.witness) else [])
+        self._keep("report", **vars(reports), witness=biases.witness[reports.cell])
         self._keep("bias", **vars(biases))
         self._keep("series", spread=spread)
         if not without & {"reports", "censored"}:
@@ -184,7 +184,7 @@ class ObservationModel(nn.Module):
         cell = self.censored_cell[absent]
         expected = persons * torch.exp(self.log_bias[cell])
         corridor, year = torch.exp(2 * self.log_scatter[self.bias_witness[cell]]).unbind(1)
-        deviation = torch.sqrt(corridor + year + 1 / (1 + expected.detach()))
+        deviation = torch.sqrt(corridor + year + COUNT / (1 + expected.detach()))
         below = torch.special.log_ndtr((torch.log1p(self.censored_limit[absent]) - torch.log1p(expected)) / deviation)
         return -below @ self.censored_share[absent] / self.censored_share[absent].sum() \
             * (self.censored_share.sum() / self.independent_reports)
@@ -194,7 +194,7 @@ class ObservationModel(nn.Module):
         expected = self.expected(persons, reports)
         residual = torch.log1p(self.report_persons[reports]) - torch.log1p(expected)
         corridor, year = torch.exp(2 * self.log_scatter[self.report_witness[reports]]).unbind(1)
-        return residual, 1 / (1 + expected.detach()), corridor, year
+        return residual, COUNT / (1 + expected.detach()), corridor, year
 
     @property
     def independent_reports(self) -> float:
@@ -243,7 +243,7 @@ class ObservationModel(nn.Module):
 
     def _reports(self, run: Trajectory) -> Tensor:
         expected = self.predictions(run)
-        variance = (1 - LASTING) * self.report_spread**2 + 1 / (1 + expected.detach())
+        variance = (1 - LASTING) * self.report_spread**2 + COUNT / (1 + expected.detach())
         residual = torch.log1p(self.report_persons) - torch.log1p(expected) \
             - self.lasting.index_select(0, self.report_series)
         return (student(residual / torch.sqrt(variance)) + 0.5 * torch.log(variance)) @ self.report_weight
@@ -251,25 +251,25 @@ class ObservationModel(nn.Module):
     def _censored(self, flow: Tensor) -> Tensor:
         expected = flow.index_select(0, self.censored_position) \
             * torch.exp(self.log_bias.index_select(0, self.censored_cell))
-        deviation = torch.sqrt(self.config.censored_deviation**2 + 1 / (1 + expected.detach()))
+        deviation = torch.sqrt(self.config.censored_deviation**2 + COUNT / (1 + expected.detach()))
         below = torch.special.log_ndtr((torch.log1p(self.censored_limit) - torch.log1p(expected)) / deviation)
         return -(below @ self.censored_share)
 
     def _displaced(self, flow: Tensor) -> Tensor:
         """New refugees are a part of those who come: a flow may exceed them by any factor, and hardly be less."""
         missing = torch.log1p(self.displaced_persons) - torch.log1p(flow.index_select(0, self.displaced_position))
-        c = self.config
-        return pseudo_huber(torch.where(missing > 0, missing / c.displaced_below, missing / c.displaced_above)).sum()
+        return pseudo_huber(missing.clamp(min=0.0) / self.config.displaced_below).sum()
 
     def _stocks(self, middle: Tensor) -> tuple[Tensor, Tensor]:
         c = self.config
         here = middle.index_select(0, self.stock_position)
-        deviation = torch.sqrt(c.stock_deviation**2 + c.stock_count**2 / (1 + here.detach()))
+        deviation = self.stock_times * torch.sqrt(c.stock_deviation**2 + c.stock_count**2 / (1 + here.detach()))
         level = pseudo_huber((torch.log1p(self.stock_persons) - torch.log1p(here)) / deviation) @ self.stock_share
         before, after = middle.index_select(0, self.stock_before), middle.index_select(0, self.stock_after)
         deviation = 30 + c.stock_repeated * 0.5 * (before + after).detach() + c.change_deviation \
             * self.stock_change.abs() + c.displaced_counted * self.stock_displaced
-        return level, pseudo_huber((after - before - self.stock_change) / deviation) @ self.stock_share_of_change
+        residual = (after - before - self.stock_change) / (deviation * self.stock_times_of_change)
+        return level, pseudo_huber(residual) @ self.stock_share_of_change
 
     def _foreign_born(self, middle: Tensor) -> Tensor:
         foreign = (middle.sum(1) - middle.diagonal(dim1=1, dim2=2))[self.stock_foreign_year, self.stock_foreign_place]
@@ -295,7 +295,8 @@ class ObservationModel(nn.Module):
         deviation = 20 + c.net_population * population + c.net_deviation * self.net_persons.abs() \
             + c.net_displaced * self.net_displaced
         deviation = deviation * torch.where(self.net_national, 0.5, torch.where(self.net_projected, 3.0, 1.0))
-        prior = student(self.population_error * POPULATION_UNIT, 2.0).sum()
+        # Not Student's: errors that grow year after year would cost next to nothing, and no net migration be believed.
+        prior = pseudo_huber(self.population_error * POPULATION_UNIT).sum()
         return pseudo_huber((net + recount - self.net_persons) / deviation).sum(), prior
 
     def _gross(self, run: Trajectory) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from ..panel.draws import drawn_biases, drawn_weights
+from ..panel.reported_totals import displaced_moves
 from ..panel.reporting_systems import CLASSES, DURATIONS
 from .recursion import DISPLACED_FROM
 
@@ -46,11 +47,14 @@ class Biases:
     free: np.ndarray          # [C] 0 where the series anchors the level, and its bias is its prior mean
 
 
-# Systems whose level is taken for the flows', where they count stays of twelve months: registers that are told by other
-# registers who has arrived there, and the platform, which is weighted to the population and agrees with such registers.
-# Were they free to move together, the biases would swallow the level: in the logarithm of a flow, one is as good as the
-# other.
-ANCHORS = ("register_exchange", "platform")
+# Systems whose level is taken for the flows', where they count stays of twelve months and are expected to miss few:
+# registers that are told who has arrived elsewhere or that strike off who has left, borders where everybody is counted,
+# surveys and estimates of the offices, and the platform, which is weighted to the population and agrees with registers
+# of twelve months. Were they free to move together, the biases would swallow the level: in the logarithm of a flow, one
+# is as good as the other.
+ANCHORS = ("register_exchange", "register_corrected", "border_cards", "border_records", "survey", "estimate",
+           "platform")
+FEW_MISSED = 0.2              # absolute expected log bias of an anchor, at most
 SLOW, BREAK = 0.03, 0.3       # yearly standard deviation of a log bias, and where the office changed its counting
 
 
@@ -103,7 +107,9 @@ def _biases(panel: xr.Dataset, w: np.ndarray, y: np.ndarray) -> Biases:
 def anchored_reports(panel: xr.Dataset) -> np.ndarray:
     """Whether the reports of a series and year anchor the level of flows, bool [year, witness]."""
     return np.isin(panel.report_class.values, [list(CLASSES).index(name) for name in ANCHORS]) \
-        & (panel.report_duration.values == DURATIONS.index("12"))
+        & (panel.report_duration.values == DURATIONS.index("12")) \
+        & (np.abs(panel.report_log_bias.values) <= FEW_MISSED) \
+        & (panel.witness_criterion.values.astype(str) == "residence")
 
 
 def read_censored(panel: xr.Dataset, mask: np.ndarray, corridors: np.ndarray, biases: Biases) -> dict:
@@ -143,12 +149,16 @@ def read_censored(panel: xr.Dataset, mask: np.ndarray, corridors: np.ndarray, bi
 
 
 def read_displaced(panel: xr.Dataset, corridors: np.ndarray) -> dict:
-    """New refugees and asylum seekers of a year, [K]: ``position`` (of the flow) and ``persons``."""
+    """Refugees and asylum seekers who came in a year, and refugees who returned, [K]: ``position`` (of the flow) and
+    ``persons``."""
     if "displaced_flow" not in panel:
         return {}
-    persons = np.nan_to_num(panel.displaced_flow.values)
+    persons = displaced_moves(panel)
     position = np.flatnonzero((persons > DISPLACED_FROM) & corridors[None])
     return {"position": position, "persons": persons.reshape(-1)[position].astype(np.float32)} if len(position) else {}
+
+
+EXTRAPOLATED = 3.0        # times the deviation of a count of the past
 
 
 def read_stocks(panel: xr.Dataset) -> dict:
@@ -156,18 +166,22 @@ def read_stocks(panel: xr.Dataset) -> dict:
 
     Returns
     -------
-    dict: ``position, persons, share`` of counts; ``before, after, change, share_of_change, displaced`` of differences
-    (``displaced``: new refugees and asylum seekers between the counts, either way: whether a stock holds them, and
-    from when on, differs between sources); ``foreign_year, foreign_place, foreign, foreign_deviation`` of all
-    foreign-born of a territory, others and unknown origins included.
+    dict: ``position, persons, share, times`` of counts; ``before, after, change, share_of_change, times_of_change,
+    displaced`` of differences; ``foreign_year, foreign_place, foreign, foreign_deviation`` of all foreign-born of a
+    territory, others and unknown origins included. ``times`` are deviations of a count of the past. ``displaced`` are
+    new refugees and asylum seekers between the counts, either way: whether a stock holds them, and from when on,
+    differs between sources.
     """
     observed = panel.stock_observed.values.astype(np.float64)
     start = panel.stock_year.values - int(panel.year[0])   # mid-year lies between 1 January start and start + 1
     n = panel.sizes["residence"]
     revisions = observed.shape[0]
+    # The last count of a revision precedes the censuses that will tell it: it carries earlier ones on.
+    last = np.array([np.flatnonzero(np.isfinite(x).any((1, 2))).max(initial=0) for x in observed])
     r, s, b, d = np.nonzero(np.isfinite(observed))
     out = {"position": start[s] * n * n + b * n + d, "persons": observed[r, s, b, d].astype(np.float32),
-           "share": np.full(len(r), 1 / revisions, np.float32)}
+           "share": np.full(len(r), 1 / revisions, np.float32),
+           "times": np.where(s == last[r], EXTRAPOLATED, 1.0).astype(np.float32)}
     difference = np.diff(observed, axis=1)
     r, s, b, d = np.nonzero(np.isfinite(difference))
     displaced = np.nan_to_num(panel.displaced_flow.values).cumsum(0) if "displaced_flow" in panel \
@@ -175,6 +189,7 @@ def read_stocks(panel: xr.Dataset) -> dict:
     both = displaced + displaced.transpose(0, 2, 1)
     out |= {"before": start[s] * n * n + b * n + d, "after": start[s + 1] * n * n + b * n + d,
             "change": difference[r, s, b, d].astype(np.float32),
+            "times_of_change": np.where(s + 1 == last[r], EXTRAPOLATED, 1.0).astype(np.float32),
             "share_of_change": np.full(len(r), 1 / revisions, np.float32),
             "displaced": (both[start[s + 1], b, d] - both[start[s], b, d]).astype(np.float32)}
     return out | _foreign_born(panel, observed, start)

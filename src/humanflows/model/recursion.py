@@ -16,12 +16,13 @@ from torch import Tensor, nn
 
 from ..config import ModelConfig
 from ..panel.features import Features
+from ..panel.reported_totals import displaced_moves
 from . import accounting
 from .courses import neighbours_of_courses
 from .network import PairCell
 
 ONWARD_START = 1.0    # log of how much more than natives the foreign-born of a territory tend to move on
-DISPLACED_FROM = 300  # new refugees and asylum seekers of a year: from so many on they bound a flow, and may be a shock
+DISPLACED_FROM = 300  # displaced people who came, or returned, in a year: so many bound a flow, and may be a shock
 SHOCK_UNIT = 4.0      # of an effect of a shock in its parameter: gradient steps are of one size, and a war is far away
 AFFINITY_START = 0.5  # share of a birthplace's particular leaning to a destination that those who moved elsewhere keep
 
@@ -211,7 +212,7 @@ def advance(stock: Tensor, parts: tuple[Tensor, ...], births: Tensor, death_rate
 
 
 def shocked_years(panel: xr.Dataset) -> np.ndarray:
-    """Where a corridor's year brings refugees, or follows such a year: its effect may be large.
+    """Where a corridor's year brings refugees, or takes them home, or follows such a year: its effect may be large.
 
     Returns
     -------
@@ -220,7 +221,7 @@ def shocked_years(panel: xr.Dataset) -> np.ndarray:
     n = panel.sizes["origin"]
     if "displaced_flow" not in panel:
         return np.zeros((panel.sizes["year"], n, n), bool)
-    many = np.nan_to_num(panel.displaced_flow.values) > DISPLACED_FROM
+    many = displaced_moves(panel) > DISPLACED_FROM
     return many | np.concatenate([np.zeros_like(many[:1]), many[:-1]])
 
 

@@ -11,11 +11,16 @@ import xarray as xr
 
 from ..errors import SchemaError
 
-PRIOR_CELLS = 100.0
-SMALLEST = 20.0           # persons, in the smaller of two reports: below, the ratio is mostly chance
+PRIOR_CELLS = 30.0
+# Variance of the log of a count of one person; of n persons an nth of it. Were people to move and to be counted one by
+# one it would be 1. Families move together, small numbers are rounded, and who is missed is missed with them: where two
+# registers report one flow, the scatter of their ratio falls with its size as a count of a quarter would.
+COUNT = 4.0
+SMALLEST = 200.0          # persons, in the smaller of two reports: below, the ratio is mostly chance
+LEAST = 0.05              # deviation of a ratio's log, but for chance
 FEWEST = 10               # flows that two series both report, from which on their ratio's scatter counts
 ROUNDS = 20               # of the alternating solution; it settles in a few
-TIMES = (0.2, 8.0)        # of the class's spread: beyond, a spread has run to zero or to infinity
+TIMES = (0.1, 10.0)       # of the class's spread: beyond, a spread has run to zero or to infinity
 NORMAL = 1.4826           # standard deviation of a normal distribution over its median absolute deviation
 
 
@@ -80,11 +85,11 @@ def double_reported(panel: xr.Dataset, mask: np.ndarray) -> pd.DataFrame:
     both = both[both["series"] < both["series_other"]]
     both = both[reporter[both["series"]] != reporter[both["series_other"]]]
     both = both.assign(ratio=np.log(both["persons"] / both["persons_other"]),
-                       chance=1 / both["persons"] + 1 / both["persons_other"])
+                       chance=COUNT / both["persons"] + COUNT / both["persons_other"])
     rows = []
     for (first, second), group in both.groupby(["series", "series_other"]):
         if len(group) >= FEWEST:
             middle = group["ratio"].median()
             spread = NORMAL * (group["ratio"] - middle).abs().median()
-            rows.append((first, second, len(group), middle, max(spread**2 - group["chance"].mean(), 1e-4)))
+            rows.append((first, second, len(group), middle, max(spread**2 - group["chance"].median(), LEAST**2)))
     return pd.DataFrame(rows, columns=["first", "second", "cells", "median", "variance"])

@@ -28,14 +28,18 @@ from .histories import FEATURE_HIDDEN, learn_histories
 from .memory import check_memory
 from .observation import TAIL, ObservationModel, student
 from .recursion import FlowModel, Trajectory
+from .spreads import COUNT
 
 # What decides the weights that a training ends in.
 TRAINING_CODE = (*(f"model/{m}.py" for m in ("accounting", "balances", "courses", "histories", "network", "recursion",
                                              "train", "effects", "gross", "observation", "observation_data",
                                              "spreads")),
-                 "panel/features.py", "panel/harmonise.py", "panel/report_priors.py", "panel/splits.py")
+                 "panel/features.py", "panel/harmonise.py", "panel/report_priors.py",
+                 "panel/reported_totals.py", "panel/splits.py")
 # Learned with the network alone, and then at rest as it is.
 LEARNED_WITH_CELL = ("observation.log_scatter", "observation.log_balance_scatter")
+# What single data are off by: of no use to anybody who only runs the model, and not saved with it.
+ERRORS_OF_DATA = ("observation.lasting", "observation.population_error")
 SCALE = 1e-5         # of the nats whose gradient is clipped
 SMALL = 100          # territories: below, a second thread costs more than it brings
 
@@ -118,7 +122,7 @@ def _validation_score(panel, validation: np.ndarray, observation: ObservationMod
             return float("nan")
         device = run.flow.device
         expected = run.flow.reshape(-1)[position.to(device)] * torch.exp(observation.log_bias[cell.to(device)])
-        deviation2 = spread.to(device) ** 2 + 1 / (1 + expected)
+        deviation2 = spread.to(device) ** 2 + COUNT / (1 + expected)
         residual = torch.log1p(expected) - observed.to(device)
         return float((student(residual / torch.sqrt(deviation2)) + 0.5 * torch.log(deviation2)).mean()) - constant
 
@@ -355,7 +359,7 @@ def save_member(member: Member, file: Path, config: Config) -> Path:
     """Weights of model and observation model as float32 safetensors, and where it learned from reports; in the
     metadata the configuration, and how long it took, where that is known."""
     tensors = {f"{part}.{k}": v.detach().cpu().contiguous() for part in ("model", "observation")
-               for k, v in getattr(member, part).named_parameters()}
+               for k, v in getattr(member, part).named_parameters() if f"{part}.{k}" not in ERRORS_OF_DATA}
     tensors["reported"] = member.model.reported_in.nonzero().squeeze(1).int().cpu()
     with artifacts.atomic(file) as temporary:
         save_file(tensors, temporary, metadata={
@@ -383,6 +387,8 @@ def load_member(file: Path, panel: xr.Dataset, splits: xr.Dataset, config: Confi
     model, observation, _ = build_member(panel, splits, config, reported.reshape(-1, n, n))
     for prefix, part in (("model.", model), ("observation.", observation)):
         for name, parameter in part.named_parameters():
+            if prefix + name in ERRORS_OF_DATA:
+                continue
             saved = tensors.get(prefix + name)
             if saved is None or saved.shape != parameter.shape:
                 raise ArtifactError(file, f"weights do not fit: {prefix + name} is "

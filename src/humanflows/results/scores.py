@@ -89,11 +89,12 @@ def median_log_error(observed, estimated) -> float:
     return float(np.median(np.log1p(e) - np.log1p(o))) if len(o) else float("nan")
 
 
-def log_densities(reported, estimated, log_bias, spread, tail: float = TAIL) -> np.ndarray:
+def log_densities(reported, estimated, log_bias, spread, tail: float = TAIL,
+                  count: float = 1.0) -> np.ndarray:
     """Log density of each report under an estimate and what is known of the office that reports, in nats.
 
     With y reported and q estimated, log(1 + y) has Student's t distribution with ``tail`` degrees of freedom [1]_,
-    location log(1 + q·exp(log_bias)) and scale √(spread² + 1/(1 + q·exp(log_bias))): an office counts a share of the
+    location log(1 + q·exp(log_bias)), scale √(spread² + count/(1 + q·exp(log_bias))): an office counts a share of the
     flow, with errors of its own and, where few move, with the chance of small numbers. The density is that of
     log(1 + y), all constants included, so that scores of different spreads and tails can be compared.
 
@@ -103,6 +104,8 @@ def log_densities(reported, estimated, log_bias, spread, tail: float = TAIL) -> 
     log_bias : expected log of reported over true, one number or an array (cell,); 0 where the office counts all.
     spread : scale of the office's errors on the log scale, above zero; one number or an array (cell,).
     tail : degrees of freedom, above zero; the fewer, the less a single large error costs.
+    count : variance of the log of a count of one person: 1 where people move and are counted one by one, more where
+        they move together (``model.spreads.COUNT``).
 
     Returns
     -------
@@ -132,13 +135,13 @@ def log_densities(reported, estimated, log_bias, spread, tail: float = TAIL) -> 
         where = int(np.flatnonzero(~np.isfinite(counted))[0])
         raise SchemaError("log score", f"log_bias is {bias[where]}: what the office counts is not finite",
                           "give a log bias, not a factor", key=f"log_bias[{where}]")
-    scale = np.hypot(scale, 1 / np.sqrt(1 + counted))
+    scale = np.sqrt(scale**2 + count / (1 + counted))
     z = (np.log1p(y) - np.log1p(counted)) / scale
     constant = gammaln((tail + 1) / 2) - gammaln(tail / 2) - np.log(tail * np.pi) / 2
     return constant - np.log(scale) - (tail + 1) / 2 * np.log1p(z * z / tail)
 
 
-def log_score(reported, estimated, log_bias, spread, tail: float = TAIL) -> float:
+def log_score(reported, estimated, log_bias, spread, tail: float = TAIL, count: float = 1.0) -> float:
     """Mean log density of reports, nats per report: the larger, the better what was reported was expected.
 
     It asks whether the report could be expected under the estimate and the office's bias and spread, which are to come
@@ -148,13 +151,13 @@ def log_score(reported, estimated, log_bias, spread, tail: float = TAIL) -> floa
 
     Parameters
     ----------
-    reported, estimated, log_bias, spread, tail : as for :func:`log_densities`.
+    reported, estimated, log_bias, spread, tail, count : as for :func:`log_densities`.
 
     Returns
     -------
     float; NaN without a report.
     """
-    densities = log_densities(reported, estimated, log_bias, spread, tail)
+    densities = log_densities(reported, estimated, log_bias, spread, tail, count)
     return float(densities.mean()) if len(densities) else float("nan")
 
 
