@@ -8,7 +8,7 @@ from scipy import stats
 from humanflows.config import ObservationConfig
 from humanflows.model.observation import LASTING, TAIL, ObservationModel
 from humanflows.model.recursion import Trajectory
-from humanflows.model.spreads import estimate_spreads
+from humanflows.model.spreads import COUNT, estimate_spreads
 from humanflows.panel.reporting_systems import CLASSES, DURATIONS
 
 GOOD, POOR = "register_exchange", "register_declared"
@@ -101,6 +101,6 @@ def nats_of_reports(panel, run, log_bias=None, lasting=0.0) -> np.ndarray:
     bias = panel.report_log_bias.values[y, w] if log_bias is None else log_bias
     told = seen_by(panel, run) * np.exp(bias)
     spread = estimate_spreads(panel, everything(panel)[0])[y, w].astype(float)
-    scale = np.sqrt((1 - LASTING) * spread**2 + 1 / (1 + told))
+    scale = np.sqrt((1 - LASTING) * spread**2 + COUNT / (1 + told))
     return stats.t.logpdf(0, TAIL) - stats.t.logpdf(np.log1p(panel.flow_persons.values), TAIL,
                                                     loc=np.log1p(told) + lasting, scale=scale)

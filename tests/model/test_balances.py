@@ -38,7 +38,8 @@ def by_hand(come, go, observed, deviation):
 def test_balances_by_hand(make, small_panel, deviation):
     balances = make(small_panel)
     with torch.no_grad():
-        balances.histories.observation.log_balance_scatter.copy_(torch.tensor([np.log(deviation), np.log(2 * deviation)]))
+        scatter = torch.log(torch.tensor([deviation, 2 * deviation]))
+        balances.histories.observation.log_balance_scatter.copy_(scatter)
     t, c = torch.tensor([1, 4, 4]), torch.tensor([2, 2, 5])
     out, back = some_moves(balances, 3)
     net = small_panel.net_migration.values

@@ -334,7 +334,7 @@ def war(panel) -> xr.Dataset:
     """The panel with new refugees from 0 to 1 in year 5, and fewer than make a shock from 2 to 3 in year 6."""
     flow = np.zeros(panel.displaced_flow.shape)
     flow[5, 0, 1], flow[6, 2, 3], flow[8, 2, 3] = DISPLACED_FROM + 1, DISPLACED_FROM, np.nan
-    return panel.assign(displaced_flow=(panel.displaced_flow.dims, flow))
+    return panel.drop_vars("displaced_stock").assign(displaced_flow=(panel.displaced_flow.dims, flow))
 
 
 def test_years_that_bring_refugees_and_those_after_may_be_shocks(small_panel):

@@ -76,8 +76,8 @@ def test_of_two_series_about_the_same_moves_one_counts(small_panel):
 
 
 def test_too_few_territories_or_years_make_no_prior(small_panel):
-    for panel in (reporting(small_panel, offices=range(FEWEST - 1)), reporting(small_panel, years=range(FEWEST_YEARS - 1)),
-                  reporting(small_panel, sides=["immigration"])):
+    for panel in (reporting(small_panel, offices=range(FEWEST - 1)),
+                  reporting(small_panel, years=range(FEWEST_YEARS - 1)), reporting(small_panel, sides=["immigration"])):
         assert gross(panel) == {}
         assert "gross" not in made(panel).terms(plausible(panel))
     assert "gross" in made(reporting(small_panel)).terms(plausible(small_panel))

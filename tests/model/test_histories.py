@@ -11,6 +11,7 @@ from humanflows.model import histories
 from humanflows.model import train as training
 from humanflows.model.histories import HIDDEN_SHARE, Histories, learn_histories
 from humanflows.model.observation import TAIL, ObservationModel
+from humanflows.model.spreads import COUNT
 from humanflows.panel.features import build_features, stock_course
 from humanflows.panel.splits import training_observations
 
@@ -71,7 +72,7 @@ def test_the_loss_of_one_report_is_that_of_a_hand_computation(small_panel, make,
                ("immigration", "citizenship"): leave,        # born in a (its citizens), wherever they come from
                ("emigration", "citizenship"): come_back}     # born in b, who leave a
     told = counted[side, criterion] * np.exp(panel.report_log_bias.values[t, w[k]] + 0.3)
-    variance = np.exp(2 * observation.log_scatter[w[k]].detach().double().numpy()).sum() + 1 / (1 + told)
+    variance = np.exp(2 * observation.log_scatter[w[k]].detach().double().numpy()).sum() + COUNT / (1 + told)
     residual = np.log1p(float(panel.flow_persons.values[k])) - np.log1p(told)
     expected = (TAIL + 1) / 2 * np.log1p(residual**2 / variance / TAIL) + 0.5 * np.log(variance)
     loss = float(corridors.loss_of_years(torch.tensor([0]), model.unilateral).detach())
@@ -243,7 +244,8 @@ def test_the_cell_and_what_it_is_compared_with_learn_and_no_effect(make, small_p
     before = {k: v.detach().clone() for part in (model, observation) for k, v in part.named_parameters()}
     learn(model, observation, small_panel, small_splits, small_config)
     moved = {k for part in (model, observation) for k, v in part.named_parameters() if not torch.equal(v, before[k])}
-    assert moved == {k for k in before if k.startswith("cell.")} | {"log_bias_step", "log_scatter", "log_balance_scatter"}
+    assert moved == {k for k in before if k.startswith("cell.")} | {
+        "log_bias_step", "log_scatter", "log_balance_scatter"}
 
 
 def test_a_series_that_scatters_is_found_to(make, small_panel, small_splits, small_config):

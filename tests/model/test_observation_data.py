@@ -57,7 +57,8 @@ def test_a_break_and_a_change_of_definition_let_it_jump(small_panel):
 
 
 @pytest.mark.parametrize(("kind", "duration", "anchored"), [
-    (GOOD, "12", True), ("platform", "12", True), (GOOD, "3", False), ("register_declared", "12", False)])
+    (GOOD, "12", True), ("platform", "12", True), (GOOD, "3", False), ("register_declared", "12", False),
+    ("survey", "12", True), ("survey", "permanent", False)])
 def test_anchors_keep_their_prior_mean_and_teach_no_bias(small_panel, kind, duration, anchored):
     panel = with_reports(small_panel, [(A, y, 0, 1, 50) for y in range(4)],
                          {A: {"class": kind, "duration": duration, "log_bias": -0.05}})
@@ -69,6 +70,13 @@ def test_anchors_keep_their_prior_mean_and_teach_no_bias(small_panel, kind, dura
     model.terms(plausible(panel))["reports"].backward()
     slope = model.log_bias_step.grad.numpy()
     assert (slope == 0).all() if anchored else (slope != 0).all()
+
+
+def test_who_misses_many_or_counts_citizens_is_no_anchor(small_panel):
+    cells = {A: -data.FEW_MISSED - 0.01, B: -data.FEW_MISSED + 0.01, "a|POL|immigration|citizenship": 0.0}
+    panel = with_reports(small_panel, [(s, 0, 0, 1, 50) for s in cells],
+                         {s: {"class": GOOD, "log_bias": mean} for s, mean in cells.items()})
+    assert biases_of(panel).free.tolist() == [1, 0, 1]
 
 
 def test_an_anchor_beside_others_stays_where_it_is(small_panel):
