@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from humanflows import ablation, artifacts, cli, paths, pipeline, protocols
-from humanflows.config import load_config
+from humanflows.config import TERMS, load_config
 from humanflows.errors import ArtifactError, ConfigError
 from humanflows.model import train as training
 from humanflows.panel.features import FAMILIES
@@ -52,39 +52,54 @@ def test_every_run_changes_something_that_there_is_and_nothing_else(every):
     assert base.split.validation_share == ablation.VALIDATION_SHARE > load_config("twin").split.validation_share
     assert base.train.epochs == 2 and base.seed == 1
     assert len({a.label for a in every.values()}) == len(every)
+    parts = ("model", "observation", "effects", "train")
     for a in every.values():
         config = config_of(a)       # a key that the configuration has not would be refused here
         before, after = base.as_dict(), config.as_dict()
-        changed = {(part, key) for part in ("model", "loss", "train") for key in before[part]
-                   if before[part][key] != after[part][key]}
+        changed = {(part, key) for part in parts for key in before[part] if before[part][key] != after[part][key]}
         assert changed == {(part, key) for part, values in a.change.items() for key in values}, a.name
-        assert {k: v for k, v in before.items() if k not in ("model", "loss", "train")} == {
-            k: v for k, v in after.items() if k not in ("model", "loss", "train")}
+        assert {k: v for k, v in before.items() if k not in parts} == {
+            k: v for k, v in after.items() if k not in parts}
         assert bool(changed) + bool(a.withheld) + bool(a.criteria) == (a.name != EVERYTHING), a.name
     with pytest.raises(TypeError):
-        config_of(replace(every[EVERYTHING], change={"loss": {"charm": 0.0}}))
+        config_of(replace(every[EVERYTHING], change={"observation": {"charm": 0.0}}))
+    with pytest.raises(ConfigError, match="charm"):
+        config_of(replace(every[EVERYTHING], change={"observation": {"leave_out": "charm"}}))
 
 
-def test_all_families_witnesses_and_effects_are_among_them(every, panel):
+def test_all_families_data_and_effects_are_among_them(every, panel):
     assert {f"reads-no-{f}" for f in FAMILIES} <= set(every)
-    weights = {k for a in every.values() for k, v in a.change.get("loss", {}).items() if v == 0}
-    assert weights == {"stock", "stock_difference", "net_migration", "change", "total", "reconstruction", "censored",
-                       "balances"}
-    ridges = {k for k in vars(load_config("twin").loss) if k.endswith("_ridge")}
-    off = {k for a in every.values() for k, v in a.change.get("loss", {}).items() if v == ablation.OFF}
-    assert ridges - off == {"bias_ridge"}
-    assert {"no-embeddings", "no-memory", "no-histories", "first-stage", "student", "negative-binomial", "no-proxies",
-            "no-meta"} <= set(every)
+    left_out = {k for a in every.values() for k in a.change.get("observation", {}).get("leave_out", "").split(",") if k}
+    assert left_out == set(TERMS) - {"reports"}          # without reports there would be nothing to choose by
+    off = {k for a in every.values() for k, v in a.change.get("effects", {}).items() if v == ablation.OFF}
+    assert off == set(vars(load_config("twin").effects))
+    assert {"no-embeddings", "no-memory", "no-histories", "first-stage", "no-proxies", "no-meta"} <= set(every)
     silent = panel.isel(observation=~np.isin(panel.witness_source.values[panel.flow_witness.values], ["meta"]))
     silent = ablation.without_criteria(silent, ablation.PROXIES)
     assert set(every) - {a.name for a in ablation.list_ablations(silent)} == {"no-meta", "no-proxies"}
 
 
+def test_what_is_left_out_is_no_term_of_the_log_posterior(every, panel):
+    splits = make_splits(panel, config_of(every[EVERYTHING]).split)
+
+    def terms(name):
+        model, observation, _ = training.build_member(panel, splits, config_of(every[name]))
+        with torch.no_grad():
+            model.read_covariates()
+            return set(observation.terms(model()))
+
+    whole = terms(EVERYTHING)
+    gone = {"no-displaced": {"displaced"}, "no-net-migration-datum": {"net_migration"}, "no-censored": {"censored"},
+            "no-net-migration": {"net_migration", "population"}, "no-stock-datum": {"stock", "stock_difference"}}
+    for name, expected in gone.items():
+        assert whole - terms(name) == expected, name
+
+
 def test_settings_given_hold_in_every_run(every):
     given = {"epochs": 2, "settings": {**SMALL, "model": {"without": "conflict"}}}
     families = {n: ablation.config_of(every[n], 1, "twin", **given).model.without
-                for n in (EVERYTHING, "reads-no-stocks", "no-change")}
-    assert families == {EVERYTHING: "conflict", "reads-no-stocks": "conflict,stocks", "no-change": "conflict"}
+                for n in (EVERYTHING, "reads-no-stocks", "no-gross")}
+    assert families == {EVERYTHING: "conflict", "reads-no-stocks": "conflict,stocks", "no-gross": "conflict"}
     assert config_of(every["first-stage"]).train.epochs == 0
 
 
@@ -92,12 +107,13 @@ def test_everything_has_three_seeds_at_least(every):
     assert ablation.seeds_of(every[EVERYTHING], [1]) == [1, 2, 3]
     assert ablation.seeds_of(every[EVERYTHING], [3]) == [3, 1, 2]
     assert ablation.seeds_of(every[EVERYTHING], [5, 6, 7, 8]) == [5, 6, 7, 8]
-    assert ablation.seeds_of(every["no-change"], [2, 1, 2]) == [2, 1]
+    assert ablation.seeds_of(every["no-gross"], [2, 1, 2]) == [2, 1]
 
 
 def test_runs_are_chosen_by_name_or_group_and_everything_is_always_there(every):
-    names = [a.name for a in ablation.choose(every.values(), ["no-change", "errors"])]
-    assert names == [EVERYTHING, "no-change", "student", "negative-binomial"]
+    names = [a.name for a in ablation.choose(every.values(), ["no-gross", "learning"])]
+    assert set(names) == {EVERYTHING, "no-gross", "no-histories", "first-stage", "no-margins"}
+    assert names[0] == EVERYTHING
     assert ablation.choose(every.values(), None) == list(every.values())
     with pytest.raises(ConfigError, match="dreams"):
         ablation.choose(every.values(), ["dreams"])
@@ -122,14 +138,15 @@ def test_without_memory_no_year_depends_on_another(every, panel):
     assert not remember(panel, config_of(every["no-histories"]))
 
 
-def test_effects_under_the_heaviest_ridge_do_not_move(every, panel):
+def test_effects_with_no_deviation_to_speak_of_do_not_move(every, panel):
     held = {"pair": "tie", "wave": "wave", "course": "course", "turnover": "turnover", "balance": "balance"}
 
     def effects(*names):
         config = config_of(every[EVERYTHING])
-        ridges = {k: v for name in names for k, v in every[f"no-{name}"].change["loss"].items()}
-        # at the end of a course the learning rate is small, which is when a ridge can hold an effect
-        config = replace(config, train=replace(config.train, epochs=25), loss=replace(config.loss, **ridges))
+        deviations = {k: v for name in names for k, v in every[f"no-{name}"].change["effects"].items()}
+        # at the end of a course the learning rate is small, which is when a prior can hold an effect
+        config = replace(config, train=replace(config.train, epochs=60),
+                         effects=replace(config.effects, **deviations))
         model = training.fit_member(panel, make_splits(panel, config.split), config, progress=False).model
         return {k: float(getattr(model, k).detach().abs().mean()) for k in held.values()}
 
@@ -235,10 +252,10 @@ def test_the_held_out_fold_moves_nothing_not_even_the_scores(ran, every, panel, 
 
 
 def test_the_table_holds_all_that_was_run_alike(ran, every, folder, capsys):
-    ablation.run_ablation(every["no-change"], 1, "twin", epochs=1, settings=SMALL)
+    ablation.run_ablation(every["no-gross"], 1, "twin", epochs=1, settings=SMALL)
     table = ablation.collect("twin", **GIVEN)
     said = capsys.readouterr().out
-    assert "no-change (seed 1)" in said and "no-meta" not in said
+    assert "no-gross (seed 1)" in said and "no-meta" not in said
     assert list(table.columns) == [*COLUMNS, *LATER] and is_ablation(table)
     assert list(dict.fromkeys(table.run)) == [every[n].label for n in (EVERYTHING, "reads-no-net-migration",
                                                                        "no-proxies", "no-meta")]
@@ -253,8 +270,9 @@ def test_the_table_holds_all_that_was_run_alike(ran, every, folder, capsys):
 def test_one_failure_does_not_stop_the_others(every, folder, capsys):
     bad = replace(every["no-meta"], name="bad", withheld={"sources": ("gossip",)})
     with pytest.raises(ValueError, match="gossip"):
-        ablation.run_ablations([bad, every["no-total"]], "twin", **GIVEN)
-    assert (folder / "no-total" / "seed-1" / "scores.csv").is_file() and "bad, seed 1 failed" in capsys.readouterr().out
+        ablation.run_ablations([bad, every["no-displaced"]], "twin", **GIVEN)
+    assert (folder / "no-displaced" / "seed-1" / "scores.csv").is_file()
+    assert "bad, seed 1 failed" in capsys.readouterr().out
 
 
 def test_without_a_panel_it_says_what_to_run(tmp_path, monkeypatch, every):
@@ -285,7 +303,7 @@ def test_the_release_takes_the_table_along_and_says_of_which_model_it_is(ran, fo
     listed = json.loads((tmp_path / "manifest.json").read_text())
     assert {"ablation.csv", "ablation.json"} <= set(listed["files"])
     about = json.loads((tmp_path / "ablation.json").read_text())
-    assert about == {k: listed["inputs"][k] for k in ("model", "loss", "train", "code")}
+    assert about == {k: listed["inputs"][k] for k in ("model", "observation", "effects", "train", "code")}
 
 
 # ---- the command
@@ -299,10 +317,10 @@ def command(*words):
 
 
 def test_the_command_runs_what_is_asked_and_ends_with_a_table(ran, folder):
-    result = command("--only", "student")
+    result = command("--only", "no-censored")
     assert result.exit_code == 0, result.output
-    assert "4 trainings on cpu" in result.output and "Student errors" in result.output
-    assert (folder / "student" / "seed-1" / "scores.csv").is_file()
+    assert "4 trainings on cpu" in result.output and "suppressed counts not read" in result.output
+    assert (folder / "no-censored" / "seed-1" / "scores.csv").is_file()
 
 
 @pytest.mark.parametrize(("words", "said"), [(("--only", "dreams"), "no ablation is called 'dreams'"),

@@ -5,7 +5,16 @@ import pytest
 import yaml
 
 from humanflows import paths
-from humanflows.config import PROFILES, Config, SplitConfig, TrainConfig, load_config
+from humanflows.config import (
+    PROFILES,
+    TERMS,
+    Config,
+    EffectConfig,
+    ObservationConfig,
+    SplitConfig,
+    TrainConfig,
+    load_config,
+)
 from humanflows.errors import ConfigError
 
 
@@ -186,3 +195,49 @@ def test_devices_and_a_cell_without_memory_are_taken(load):
     for device in ("auto", "cpu", "cuda", "cuda:1"):
         assert load(f"train: {{device: '{device}'}}").train.device == device
     assert load("model: {hidden: 0, embedding: 0}").model.hidden == 0      # an ablation asks for them
+
+
+# ---- errors of data and priors of effects
+
+DEVIATIONS = [*(("observation", f.name) for f in dataclasses.fields(ObservationConfig) if f.name != "leave_out"),
+              *(("effects", f.name) for f in dataclasses.fields(EffectConfig))]
+
+
+@pytest.mark.parametrize(("section", "key"), DEVIATIONS)
+def test_deviations_are_above_zero_and_within_reason(load, section, key):
+    for value in (0, -0.1, 101.0):
+        assert "positive" in refuse(load, f"{section}: {{{key}: {value}}}", f"{section}.{key}").remedy
+    assert getattr(getattr(load(f"{section}: {{{key}: 0.37}}"), section), key) == 0.37
+
+
+def test_kinds_of_data_are_left_out_by_name(load):
+    assert load("").observation.without == frozenset()
+    found = load("observation: {leave_out: 'displaced, net_migration,'}").observation
+    assert found.without == {"displaced", "net_migration"}
+    for kind in TERMS:
+        assert load(f"observation: {{leave_out: {kind}}}").observation.without == {kind}
+
+
+@pytest.mark.parametrize("text", ["stocks", "displaced, netmigration", "flow"])
+def test_an_unknown_kind_of_data_is_answered_with_the_nearest_one(load, text):
+    error = refuse(load, f"observation: {{leave_out: '{text}'}}", "observation.leave_out")
+    assert {"stocks": "'stock'", "flow": "'"}.get(text, "'net_migration'") in error.remedy
+
+
+@pytest.mark.parametrize("text", ["loss: {flow: 1.0}", "loss: {likelihood: student}", "observation: {tie: 0.7}"])
+def test_weights_of_a_loss_are_no_settings_any_more(load, text):
+    assert "unknown configuration key" in refuse(load, text).problem
+
+
+@pytest.mark.parametrize(("key", "good", "bad"), [
+    ("year_steps", 0, -1), ("history_steps", 0, -1), ("epochs", 0, -1), ("patience", 0, -1), ("year_batch", 1, 0),
+    ("history_batch", 1, 0), ("checkpoint_every", 1, 0), ("validate_every", 1, 0), ("cell_rate", 1e-6, 0.0),
+    ("learning_rate", 1e-6, 0.0), ("clip", 1e-6, -1.0)])
+def test_steps_batches_and_rates_are_possible(key, good, bad):
+    assert getattr(TrainConfig(**{key: good}), key) == good
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig(**{key: bad})
+    assert caught.value.key == key
+    with pytest.raises(ConfigError) as caught:
+        load_config("twin", train={key: bad})
+    assert caught.value.key == f"train.{key}" and caught.value.file.endswith("twin.yaml")

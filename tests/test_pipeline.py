@@ -162,12 +162,14 @@ def test_an_unchanged_configuration_leaves_all_fresh(chain, config, stale):
 
 
 @pytest.mark.parametrize(("change", "expected"), [
-    ("train", {"train", "estimate"}), ("loss", {"train", "estimate"}), ("model", {"train", "estimate"}),
+    ("train", {"train", "estimate"}), ("observation", {"train", "estimate"}), ("effects", {"train", "estimate"}),
+    ("model", {"train", "estimate"}),
     ("split", {"harmonise"}), ("twin", {"harmonise", "five_years"})])
 def test_a_change_makes_only_what_depends_on_it_stale(chain, config, stale, change, expected):
     # What follows a stale step becomes stale once that step has left another file: content counts, not date.
     changed = {"train": replace(config, train=replace(config.train, learning_rate=1e-3)),
-               "loss": replace(config, loss=replace(config.loss, stock=2.0)),
+               "observation": replace(config, observation=replace(config.observation, stock_deviation=0.5)),
+               "effects": replace(config, effects=replace(config.effects, tie=0.5)),
                "model": replace(config, model=replace(config.model, hidden=9)),
                "split": replace(config, split=replace(config.split, held_out_fold=2)),
                "twin": replace(config, twin=replace(config.twin, seed=3))}[change]
@@ -257,7 +259,7 @@ class Killed(BaseException):
 def test_a_step_killed_before_its_manifest_leaves_nothing_that_counts_as_fresh(copy, config, stale, monkeypatch, step):
     good = {f.name: artifacts.sha256(f) for f in copy.iterdir() if not f.name.endswith(".manifest.json")}
     other = {"harmonise": replace(config, split=replace(config.split, held_out_fold=0)),
-             "train": replace(config, loss=replace(config.loss, stock=2.0))}.get(step, config)
+             "train": replace(config, observation=replace(config.observation, stock_deviation=0.5))}.get(step, config)
     write = artifacts.write_text
 
     def killed(target, *rest, **more):
@@ -337,7 +339,7 @@ def test_a_table_that_was_emptied_is_not_read(copy, config, table):
 @pytest.mark.parametrize(("harm", "manifest"), [
     (lambda c: c[:len(c) // 2], True), (lambda c: c[:len(c) // 2], False), (lambda c: b"", True),
     (lambda c: b"", False),
-    (lambda c: b"no netCDF" * 100, False), (lambda c: c[:len(c) // 2] + bytes(2000) + c[len(c) // 2 + 2000:], True)])
+    (lambda c: b"no netCDF" * 100, False), (lambda c: c[:len(c) // 2] + b"\xff" * 6000 + c[len(c) // 2 + 6000:], True)])
 @pytest.mark.parametrize("name", ["panel", "splits"])
 def test_a_damaged_panel_names_the_step_and_is_made_again(copy, config, harm, manifest, name):
     file = getattr(pipeline, f"{name}_path")(config)

@@ -3,6 +3,7 @@ import json
 import lzma
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,13 +14,18 @@ from safetensors.numpy import load_file, save_file
 from humanflows.errors import ArtifactError
 from humanflows.model import compact
 from humanflows.model import train as training
+from humanflows.model.recursion import shocked_years
 
-FLOW_ERROR = 0.03       # relative, of a flow of 100 persons or more; measured on the world: half of them below 0.004
+# Relative, of a flow of 100 persons or more. Seven effects at most, each off by half a step; where a year brings
+# refugees, its effect has SHOCK_UNIT times the step.
+FLOW_ERROR, SHOCK_ERROR = 0.04, 0.07
 
 
 @pytest.fixture(scope="module")
 def member(small_panel, small_splits, small_config):
-    return training.fit_member(small_panel, small_splits, small_config, progress=False)
+    # Long enough for effects to differ: after a few steps all are as large as the steps, and rounded alike.
+    longer = replace(small_config, train=replace(small_config.train, epochs=40, validate_every=10))
+    return training.fit_member(small_panel, small_splits, longer, progress=False)
 
 
 @pytest.fixture
@@ -38,12 +44,14 @@ def packed_metadata(file):
 def test_predictions_stay_within_the_stated_error(files, member, small_panel, small_splits, small_config):
     given = training.predict(member)
     again = training.predict(training.load_member(files[1], small_panel, small_splits, small_config))
-    for one, other, least in ((given.flow, again.flow, 100), (given.stock, again.stock, 1000)):
-        much = one > least
-        assert much.sum() > 50
-        error = (other[much] / one[much] - 1).abs()
-        assert 0 < error.max() < FLOW_ERROR
-        assert error.median() < 0.01
+    shocked = torch.as_tensor(shocked_years(small_panel))
+    for one, other, where, most in ((given.flow, again.flow, (given.flow > 100) & ~shocked, FLOW_ERROR),
+                                    (given.flow, again.flow, (given.flow > 100) & shocked, SHOCK_ERROR),
+                                    (given.stock, again.stock, given.stock > 1000, FLOW_ERROR)):
+        assert where.sum() > 30
+        error = (other[where] / one[where] - 1).abs()
+        assert 0 < error.max() < most
+        assert error.median() < most / 4
     assert again.flow.sum() == pytest.approx(float(given.flow.sum()), rel=0.01)
 
 

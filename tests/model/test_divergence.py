@@ -11,32 +11,47 @@ from humanflows.model import train as training
 
 @pytest.fixture(scope="module")
 def fit(small_panel, small_splits, small_config):
-    def run(checkpoint=None, train=None, loss=None, **more):
-        config = replace(small_config, train=replace(small_config.train, **(train or {})),
-                         loss=replace(small_config.loss, **(loss or {})))
-        return training.fit_member(small_panel, small_splits, config, checkpoint, progress=False, **more)
+    def run(checkpoint=None, train=None, panel=small_panel, **more):
+        parts = {k: replace(getattr(small_config, k), **more.pop(k)) for k in ("observation", "effects") if k in more}
+        config = replace(small_config, train=replace(small_config.train, **(train or {})), **parts)
+        return training.fit_member(panel, small_splits, config, checkpoint, progress=False, **more)
     return run
 
 
-@pytest.mark.parametrize("settings", [
-    {"train": {"learning_rate": 1e30, "epochs": 12}}, {"train": {"learning_rate": 10.0, "epochs": 12}},
-    {"train": {"cell_rate": 1e30}}, {"loss": {"flow": 1e300}}, {"loss": {"stock": 1e30}, "train": {"epochs": 12}},
-    {"loss": {"stock": 1e30}, "train": {"epochs": 3}}, {"loss": {"bias_ridge": 1e300}}])
-def test_a_diverging_training_stops_and_leaves_no_checkpoint(fit, tmp_path, settings):
+@pytest.mark.parametrize(("settings", "key"), [
+    ({"train": {"learning_rate": 1e30, "epochs": 12}}, "epoch"),
+    ({"train": {"learning_rate": 2.0, "epochs": 12}}, "loss"),
+    ({"train": {"cell_rate": 1e30}}, "cell"), ({"train": {"cell_rate": 1.0}}, "world total"),
+    ({"effects": {"tie": 1e-30}, "train": {"epochs": 12}}, "epoch"),
+    ({"effects": {"tie": 1e-19}, "train": {"epochs": 12}}, "gradients"),
+    ({"observation": {"displaced_below": 1e-38}}, "epoch 1")])
+def test_a_diverging_training_stops_and_leaves_no_checkpoint(fit, tmp_path, settings, key):
     checkpoint = tmp_path / "checkpoint.safetensors"
     given = {**settings, "train": {"checkpoint_every": 1, **settings.get("train", {})}}
     with pytest.raises(DivergenceError) as caught:
         fit(checkpoint, **given)
-    assert "seed" in caught.value.file and caught.value.key
+    assert "seed" in caught.value.file and key in caught.value.key
     assert not checkpoint.exists()
 
 
 def test_skipped_steps_are_counted_across_an_interruption(fit, tmp_path):
     checkpoint = tmp_path / "checkpoint.safetensors"
-    given = {"loss": {"stock": 1e30}, "train": {"checkpoint_every": 1, "epochs": 40}}
+    given = {"effects": {"tie": 1e-19}, "train": {"checkpoint_every": 1, "epochs": 40}}
     fit(checkpoint, stop_after=4, **given)
     with pytest.raises(DivergenceError):
         fit(checkpoint, stop_after=7, **given)       # three more would be few
+
+
+@pytest.mark.parametrize(("losses", "grown"), [
+    ([100.0, 50.0, 199.0], False), ([100.0, 201.0], True), ([-100.0, -150.0], False), ([-100.0, -1.0], False),
+    ([-100.0, 10.0], True), ([], False)])
+def test_nats_may_be_below_zero_and_grow_all_the_same(losses, grown):
+    if grown:
+        with pytest.raises(DivergenceError) as caught:
+            divergence.check_course(losses, seed=1)
+        assert caught.value.key == "loss" and "observation" in caught.value.remedy
+    else:
+        divergence.check_course(losses, seed=1)
 
 
 def test_a_sound_training_is_left_alone(fit):
@@ -58,8 +73,8 @@ def test_implausible_worlds_are_refused(share):
 
 
 def test_weights_that_move_everybody_make_no_estimates(small_panel, small_splits, small_config):
-    model, witnesses, _ = training.build_member(small_panel, small_splits, small_config)
-    member = training.Member(model, witnesses, None, 0.0)
+    model, seen, _ = training.build_member(small_panel, small_splits, small_config)
+    member = training.Member(model, seen, None, 0.0)
     assert training.predict(member).flow.isfinite().all()
     with torch.no_grad():
         model.turnover += 10.0

@@ -5,11 +5,21 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from scipy import stats
 
-from humanflows.config import LossConfig, ModelConfig
+from humanflows.config import EffectConfig, ModelConfig
 from humanflows.model.courses import MEMORY
-from humanflows.model.recursion import AFFINITY_START, ONWARD_START, FlowModel, _shares_of_periods
-from humanflows.model.witnesses import effect_penalty
+from humanflows.model.effects import SCALAR, SHOCK_TAIL, effect_terms
+from humanflows.model.observation import TAIL
+from humanflows.model.recursion import (
+    AFFINITY_START,
+    DISPLACED_FROM,
+    ONWARD_START,
+    SHOCK_UNIT,
+    FlowModel,
+    _shares_of_periods,
+    shocked_years,
+)
 from humanflows.panel.features import build_features
 
 T = 4  # a year with effects
@@ -27,11 +37,12 @@ def some_reported(small_panel) -> np.ndarray:
 
 @pytest.fixture
 def model(small_panel, some_reported) -> FlowModel:
-    """Every pair active, hazards of the start but for the pair, no effects."""
+    """Every pair active, hazards of the start but for the pair, no effects, nobody displaced."""
     torch.manual_seed(1)
     n = small_panel.sizes["residence"]
     features = replace(build_features(small_panel), active=~np.eye(n, dtype=bool))
-    made = FlowModel(features, small_panel, ModelConfig(hidden=4, width=8, embedding=2), some_reported)
+    made = FlowModel(features, small_panel.drop_vars("displaced_flow"), ModelConfig(hidden=4, width=8, embedding=2),
+                     some_reported)
     with torch.no_grad():
         made.cell.read.bias[:2] += torch.tensor([3.0, 1.0])
     made.read_covariates()
@@ -78,7 +89,7 @@ def test_without_effects_hazards_are_what_covariates_say(model):
 
 def test_a_fresh_model_has_no_effects(model):
     assert not any(getattr(model, name).any() for name in EFFECTS)
-    assert penalty(model) == 0
+    assert all(v == 0 for v in priors(model).values())
 
 
 # ---- pairs
@@ -177,8 +188,9 @@ def test_a_wave_ends_with_its_period(model):
     assert change(model, "wave", (0, row(model, 4, 5)), t=edge)["native"][4, 5] == pytest.approx(0.25, abs=1e-5)
 
 
-def penalty(model, **ridges) -> float:
-    return float(effect_penalty(model, LossConfig(**ridges)).detach())
+def priors(model, **deviations) -> dict[str, float]:
+    """Negative log priors of the effects, nats."""
+    return {k: float(v.detach()) for k, v in effect_terms(model, EffectConfig(**deviations)).items()}
 
 
 def totals(model, place):
@@ -259,29 +271,113 @@ def test_affinity_follows_the_leaning_of_natives(model):
     assert not told["onward"].any()
 
 
-# ---- shrinkage
+# ---- priors --------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize(("name", "ridge"), [("tie", "pair_ridge"), ("direction", "pair_ridge"), ("wave", "wave_ridge"),
-                                             ("course", "course_ridge"), ("turnover", "turnover_ridge"),
-                                             ("balance", "balance_ridge")])
-def test_each_effect_is_shrunk_by_its_own_ridge(model, name, ridge):
-    none = dict.fromkeys(("pair_ridge", "wave_ridge", "course_ridge", "turnover_ridge", "balance_ridge"), 0.0)
+def t_nats(x, tail):
+    """Of Student's t, without the constant."""
+    return float((stats.t.logpdf(0, tail) - stats.t.logpdf(np.asarray(x, float), tail)).sum())
+
+
+def normal_nats(x):
+    return float((stats.norm.logpdf(0) - stats.norm.logpdf(np.asarray(x, float))).sum())
+
+
+def innovations(course):
+    """What is new in each year of an effect that fades, in units of its own deviation; the first year is all new."""
+    return np.concatenate([course[:1], (course[1:] - MEMORY * course[:-1]) / np.sqrt(1 - MEMORY**2)])
+
+
+def test_effects_of_pairs_have_the_densities_of_scipy(model):
+    draw = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for name in ("tie", "direction", "wave"):
+            getattr(model, name).normal_(0, 0.5, generator=draw)
+    told = priors(model, tie=0.7, direction=0.9, unreported=0.2, wave=0.3)
+    assert told["tie"] == pytest.approx(normal_nats(model.tie.detach() / 0.7), rel=1e-4)
+    # Nobody reports of most pairs: what stocks alone say of returns is held closer to none.
+    reported = np.zeros(len(model.direction), bool)
+    reported[[row(model, *pair) for pair in ((0, 1), (2, 3), (3, 2))]] = True
+    expected = normal_nats(model.direction.detach()[reported] / 0.9) \
+        + normal_nats(model.direction.detach()[~reported] / 0.2)
+    assert told["direction"] == pytest.approx(expected, rel=1e-4)
+    assert told["wave"] == pytest.approx(t_nats(model.wave.detach() / 0.3, TAIL), rel=1e-4)
+
+
+def test_effects_of_years_have_the_densities_of_scipy(model):
+    draw = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for name in ("turnover", "balance"):
+            getattr(model, name).normal_(0, 0.5, generator=draw)
+    told = priors(model, turnover=0.15, balance=0.6)
+    expected = normal_nats(innovations(model.turnover.detach().double().numpy()) / 0.15)
+    assert told["turnover"] == pytest.approx(expected, rel=1e-4)
+    expected = t_nats(innovations(model.balance.detach().double().numpy()) / 0.6, TAIL)
+    assert told["balance"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_years_of_a_corridor_are_an_autoregression_with_heavy_tails(small_panel):
+    """What is new since the last known year has the more variance the longer ago that was."""
+    n, years = small_panel.sizes["origin"], small_panel.sizes["year"]
+    reported = np.zeros((years, n, n), bool)
+    reported[[1, 2, 7], 0, 1] = reported[3, 2, 3] = True
+    features = replace(build_features(small_panel), active=~np.eye(n, dtype=bool))
+    calm = small_panel.drop_vars("displaced_flow")
+    model = FlowModel(features, calm, ModelConfig(hidden=4, width=8, embedding=2), reported)
+    course = np.array([0.5, -0.2, 0.9, 1.5])
+    with torch.no_grad():
+        model.course.copy_(torch.as_tensor(course))
+    new = [0.5, (-0.2 - MEMORY * 0.5) / np.sqrt(1 - MEMORY**2), (0.9 + MEMORY**5 * 0.2) / np.sqrt(1 - MEMORY**10), 1.5]
+    assert priors(model, course=0.4)["course"] == pytest.approx(t_nats(np.array(new) / 0.4, SHOCK_TAIL), rel=1e-4)
+
+
+def war(panel) -> xr.Dataset:
+    """The panel with new refugees from 0 to 1 in year 5, and fewer than make a shock from 2 to 3 in year 6."""
+    flow = np.zeros(panel.displaced_flow.shape)
+    flow[5, 0, 1], flow[6, 2, 3], flow[8, 2, 3] = DISPLACED_FROM + 1, DISPLACED_FROM, np.nan
+    return panel.drop_vars("displaced_stock").assign(displaced_flow=(panel.displaced_flow.dims, flow))
+
+
+def test_years_that_bring_refugees_and_those_after_may_be_shocks(small_panel):
+    found = np.argwhere(shocked_years(war(small_panel))).tolist()
+    assert found == [[5, 0, 1], [6, 0, 1]]
+    assert not shocked_years(small_panel.drop_vars("displaced_flow")).any()
+
+
+def test_a_shock_costs_a_few_nats_and_no_more(small_panel, some_reported):
+    n = small_panel.sizes["origin"]
+    features = replace(build_features(small_panel), active=~np.eye(n, dtype=bool))
+    model = FlowModel(features, war(small_panel), ModelConfig(hidden=4, width=8, embedding=2), some_reported)
+    shocked, usual = (int(model.course_before[5, row(model, *pair)]) for pair in ((0, 1), (2, 3)))
+    assert model.course_shocked.sum() == 2 and model.course_shocked[shocked] and not model.course_shocked[usual]
+
+    def cost(k, effect):
+        with torch.no_grad():
+            model.course.zero_()
+            model.course[k] = effect / (SHOCK_UNIT if model.course_shocked[k] else 1.0)
+            assert model.course_effect()[k] == pytest.approx(effect)
+            return priors(model)["course"]
+
+    hundredfold = np.log(100)
+    assert cost(shocked, hundredfold) < 12 < 0.5 * (hundredfold / 0.4) ** 2
+    assert cost(shocked, hundredfold) < 0.7 * cost(usual, hundredfold)
+    assert cost(usual, 2 * hundredfold) - cost(usual, hundredfold) < 6          # tails are heavy in calm years, too
+    close(change(model, "course", shocked, by=0.5, t=5)["native"], only(n, {(0, 1): 0.5 * SHOCK_UNIT}))
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_each_effect_has_its_own_deviation(model, name):
     with torch.no_grad():
         getattr(model, name).fill_(0.5)
-        assert penalty(model, **none) == 0
-        one, two = (penalty(model, **{**none, ridge: r}) for r in (0.1, 0.2))
-        getattr(model, name).fill_(1.0)
-        assert one > 0 and two == pytest.approx(2 * one)
-        assert penalty(model, **{**none, ridge: 0.1}) == pytest.approx(4 * one)
+    told, wider = priors(model), priors(model, **{name: 2 * getattr(EffectConfig(), name)})
+    assert {k for k in told if told[k]} == {name}
+    assert 0 < wider[name] < told[name]
 
 
-def test_scalars_are_shrunk_towards_their_start(model):
+def test_how_people_move_on_has_a_prior_around_its_start(model):
     with torch.no_grad():
-        model.onward_level += 0.5
-        assert penalty(model) > 0
-        model.onward_level -= 0.5
-        model.affinity_slope += 0.5
-        assert penalty(model) > 0
+        model.onward_level += 0.2
+        model.affinity_slope -= 0.1
+    assert priors(model)["scalars"] == pytest.approx(normal_nats([0.2 / SCALAR, 0.1 / SCALAR]), rel=1e-3)
 
 
 def test_what_fades_costs_less_than_what_comes_and_goes(model):
@@ -290,14 +386,21 @@ def test_what_fades_costs_less_than_what_comes_and_goes(model):
     with torch.no_grad():
         for signs in (1.0, (-1.0) ** torch.arange(model.years)):
             model.balance[:, 0] = course * signs
-            told.append(penalty(model, balance_ridge=1.0))
-    assert told[0] == pytest.approx(1 / model.balance.numel(), rel=1e-4)     # nothing is new after the first year
+            told.append(priors(model, balance=0.6)["balance"])
+    assert told[0] == pytest.approx(t_nats(1 / 0.6, TAIL), rel=1e-3)     # nothing is new after the first year
     assert told[1] > 2 * told[0]
 
 
-def test_a_world_without_pairs_to_learn_of_has_no_penalty_but_a_number(small_panel, some_reported):
+def test_priors_have_finite_gradients_where_there_are_no_effects(model):
+    torch.stack(list(effect_terms(model, EffectConfig()).values())).sum().backward()
+    for name in EFFECTS:
+        slope = getattr(model, name).grad
+        assert torch.isfinite(slope).all() and not slope.any(), name
+
+
+def test_a_world_without_pairs_to_learn_of_has_no_effects_but_flows(small_panel, some_reported):
     n = small_panel.sizes["residence"]
     model = FlowModel(replace(build_features(small_panel), active=np.zeros((n, n), bool)), small_panel, ModelConfig(),
                       some_reported)
-    assert penalty(model) == 0
+    assert sum(priors(model).values()) == 0
     assert torch.isfinite(model().flow).all()

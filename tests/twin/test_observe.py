@@ -7,7 +7,8 @@ import pytest
 
 from humanflows.config import TwinConfig, TwinErrorsConfig, TwinPeopleConfig
 from humanflows.panel.harmonise import INDICATORS, OPTIONAL
-from humanflows.schema import TABLES, VARIABLES, key_of, validate
+from humanflows.panel.reporting_systems import SYSTEM_COLUMNS, add_priors, describe_reports, read_systems
+from humanflows.schema import SYSTEMS_TABLE, TABLES, VARIABLES, key_of, validate
 from humanflows.twin.observe import describe_offices, observe
 from humanflows.twin.world import SETTLED, simulate
 
@@ -41,8 +42,11 @@ def true_flow(world, rows):
 # ---- the real sources' shape
 
 def test_every_table_is_valid_and_complete(tables):
-    assert set(tables) == set(TABLES) - {"margin", "period_flow"}   # offices of the twin publish corridors alone
+    # offices of the twin publish corridors alone, and how they define what they count
+    assert set(tables) == set(TABLES) - {"margin", "period_flow"} | {SYSTEMS_TABLE}
     for name, frame in tables.items():
+        if name == SYSTEMS_TABLE:
+            continue
         # nobody in the twin publishes reconstructions: they are made from its stocks (pipeline.add_reconstruction)
         assert (len(validate(frame, name, file="twin")) > 0) == (name != "reconstruction")
         assert not frame.duplicated(key_of(name)).any()
@@ -91,6 +95,44 @@ def test_demography_is_consistent_as_published(tables):
     assert known.sum() == 40 * 35
     np.testing.assert_allclose(balance[known], change[known])
     np.testing.assert_allclose(wide.population_change[known], change[known])
+
+
+# ---- what offices say they count
+
+def test_definitions_are_a_table_of_reporting_systems(tables, tmp_path):
+    """What is written as a file is read back as it is: columns, values, spans, breaks, no two rows for one report."""
+    file = tmp_path / "systems.csv"
+    tables[SYSTEMS_TABLE].to_csv(file, index=False)
+    pd.testing.assert_frame_equal(read_systems(file), tables[SYSTEMS_TABLE][list(SYSTEM_COLUMNS)], check_dtype=False)
+
+
+def test_every_report_is_defined_as_its_office_counts(tables, world, twin_config):
+    told = describe_reports(tables["flow"], tables[SYSTEMS_TABLE])
+    assert len(told) == len(tables["flow"][["source", "reporter", "side", "criterion", "year"]].drop_duplicates())
+    offices = describe_offices(world, twin_config).set_index("reporter")
+    own = told[told.source == "undesa_imfsc"]
+    assert (own.duration == offices.months.reindex(own.reporter).astype(str).to_numpy()).all()
+    assert own.duration.nunique() > 1
+    breaks = own.breaks.str.extract(r"^(\d{4}):", expand=False).fillna("0").astype(int)
+    assert (breaks == offices.break_year.reindex(own.reporter).to_numpy()).all() and (breaks > 0).any()
+    others = told[told.source != "undesa_imfsc"]
+    assert set(others.duration) == {"12"} and not others.breaks.any()
+    assert set(told[told["class"] == "platform"].source) == {"meta"}
+
+
+def test_the_prior_of_the_level_lies_near_what_offices_count(tables, world, twin_config):
+    """How many an office misses is not published: the class of declared moves stands for it."""
+    offices = describe_offices(world, twin_config).set_index("reporter")
+    told = add_priors(describe_reports(tables["flow"], tables[SYSTEMS_TABLE]))
+    own = told[told.source == "undesa_imfsc"].drop_duplicates(["reporter", "side"])
+    level = np.array([offices.loc[r.reporter, f"{r.side}_level"] for r in own.itertuples()])
+    off = (np.log(level) - own.log_bias_mean) / own.log_bias_sd
+    assert np.abs(off).max() < 3 and (np.abs(off) < 2).mean() > 0.8 and off.std() > 0.2
+
+
+def test_breaks_switched_off_are_not_announced(small):
+    assert not seen(small, break_share=0.0)[SYSTEMS_TABLE].breaks.any()
+    assert seen(small, break_share=1.0, break_size=0.5)[SYSTEMS_TABLE].breaks.any()
 
 
 # ---- all imperfections off: the truth
