@@ -315,22 +315,6 @@ def test_suppressed_counts_pull_flows_down_and_those_of_open_corridors_alone(pla
     assert (run.flow.grad >= 0).all() and run.stock.grad is None
 
 
-def test_suppressed_counts_teach_the_network_too(platform):
-    _, _, model = platform
-    k = torch.arange(0, len(model.censored_position), 3)
-    moved = torch.linspace(1, 3000, len(k))
-    meta = int(model.bias_witness[model.censored_cell[0]])
-    with torch.no_grad():
-        model.log_scatter[meta] = torch.tensor([-0.1, -0.8])
-    told = float(model.marginal_censored(moved, k).detach())
-    counted = moved.double().numpy() * np.exp(model.log_bias[model.censored_cell[k]].detach().numpy())
-    sd = np.sqrt(np.exp(-0.2) + np.exp(-1.6) + COUNT / (1 + counted))
-    each = -stats.norm.logcdf((np.log1p(50) - np.log1p(counted)) / sd)
-    share = model.censored_share.numpy()
-    expected = np.average(each, weights=share[k]) * share.sum() / model.independent_reports
-    assert told == pytest.approx(expected, rel=1e-4) and expected > 0.1
-
-
 # ---- displaced people ----------------------------------------------------------------------------------------------
 
 def displaced(panel, persons=10_000.0):

@@ -260,16 +260,18 @@ def scripted(monkeypatch, scores):
 
 
 def test_training_stops_when_nothing_improves(fit, small_config, monkeypatch):
-    seen = scripted(monkeypatch, [1, 1, 1, 1, 5, 2, 4, 3, 2.5, 2.1])
-    stopped = fit(with_train(small_config, epochs=10, patience=2))
-    assert len(stopped.history) == 8                            # best at epoch 5, two more in vain
-    assert same(weights_of(stopped), seen[5])
+    seen = scripted(monkeypatch, [9] * 15 + [5, 2, 4, 3, 2.5])
+    stopped = fit(with_train(small_config, epochs=20, patience=2))
+    assert len(stopped.history) == 19                           # best at epoch 16, two more in vain
+    assert same(weights_of(stopped), seen[16])
 
 
 def test_luck_at_a_high_learning_rate_does_not_win(fit, small_config, monkeypatch):
-    seen = scripted(monkeypatch, [0.1, 5, 4, 3, 3.5, 3.2])
-    member = fit(with_train(small_config, epochs=6, patience=1))
-    assert same(weights_of(member), seen[3])
+    """Nothing counts before the last quarter, however good; nor does it end a training."""
+    seen = scripted(monkeypatch, [5, 4, 0.1, 4, 3, 3.9, 3.5, 3.2])
+    member = fit(with_train(small_config, epochs=8, patience=1))
+    assert len(member.history) == 8
+    assert same(weights_of(member), seen[7])
 
 
 def test_the_best_epoch_wins_not_the_last(fit, small_config, monkeypatch):
