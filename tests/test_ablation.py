@@ -139,20 +139,22 @@ def test_without_memory_no_year_depends_on_another(every, panel):
 
 
 def test_effects_with_no_deviation_to_speak_of_do_not_move(every, panel):
-    held = {"pair": "tie", "wave": "wave", "course": "course", "turnover": "turnover", "balance": "balance"}
+    """Not even those with heavy tails, which reports would pull away from any prior."""
+    held = {"pair": ("tie", "direction"), "wave": ("wave",), "course": ("course",), "turnover": ("turnover",),
+            "balance": ("balance",)}
 
     def effects(*names):
         config = config_of(every[EVERYTHING])
         deviations = {k: v for name in names for k, v in every[f"no-{name}"].change["effects"].items()}
-        # at the end of a course the learning rate is small, which is when a prior can hold an effect
-        config = replace(config, train=replace(config.train, epochs=60),
-                         effects=replace(config.effects, **deviations))
+        config = replace(config, train=replace(config.train, epochs=8), effects=replace(config.effects, **deviations))
         model = training.fit_member(panel, make_splits(panel, config.split), config, progress=False).model
-        return {k: float(getattr(model, k).detach().abs().mean()) for k in held.values()}
+        return {k: float(getattr(model, k).detach().abs().mean()) for keys in held.values() for k in keys}
 
-    free, off = effects(), effects(*held)
-    for effect in held.values():
-        assert off[effect] < 0.1 * free[effect], effect
+    free = effects()
+    assert min(free.values()) > 0.001
+    for names in (*([name] for name in held), list(held)):
+        off = {k for name in names for k in held[name]}
+        assert {k for k, size in effects(*names).items() if size == 0} == off, names
 
 
 def test_the_first_stage_alone_has_no_effects_and_no_embedding_is_one_of_size_zero(every, panel):

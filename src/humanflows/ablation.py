@@ -18,7 +18,7 @@ import torch
 import xarray as xr
 
 from . import artifacts, paths, pipeline
-from .config import Config, load_config
+from .config import OFF, Config, load_config
 from .errors import ArtifactError, ConfigError
 from .kept import configure, keep_estimates, keep_tables, run_alike
 from .model import train as training
@@ -34,7 +34,6 @@ from .workers import run_side_by_side
 MADE_BY = "humanflows ablate"
 VALIDATION_SHARE = 0.2   # of the corridors outside the held-out fold
 REPEATS = 3              # runs of everything, at least: fewer say nothing about chance
-OFF = 0.001             # a prior deviation this small leaves an effect nowhere to go
 YEARS_APART = 10         # of world totals that are kept
 PROXIES = ("citizenship", "birthplace")
 _SCORING_CODE = ("ablation.py", "results/validation.py", "results/scores.py",

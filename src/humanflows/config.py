@@ -270,6 +270,9 @@ class ObservationConfig:
         return frozenset(name.strip() for name in self.leave_out.split(",") if name.strip())
 
 
+OFF = 0.001        # a prior deviation this small switches an effect off: it stays at none
+
+
 @dataclass(frozen=True)
 class EffectConfig:
     """Prior standard deviations of effects on log-hazards, see model/effects.py."""
@@ -286,7 +289,7 @@ class EffectConfig:
     def __post_init__(self):
         """Raise ConfigError for a deviation that is not above 0."""
         _check(self, lambda v: 0 < v <= 100, "outside 0 to 100: no standard deviation",
-               "use a positive number; 0.001 switches an effect off", None)
+               f"use a positive number; {OFF} switches an effect off", None)
 
 
 MOST_STEPS, MOST_MEMBERS = 10**6, 1000

@@ -8,13 +8,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..config import EffectConfig
+from ..config import OFF, EffectConfig
 from .courses import MEMORY
 from .observation import student
 from .recursion import AFFINITY_START, ONWARD_START, FlowModel
 
 SHOCK_TAIL = 3.0      # degrees of freedom of innovations of a corridor's years
+# Deviations that each effect has in the settings.
+DEVIATIONS = {"tie": ("tie",), "direction": ("direction", "unreported"), "wave": ("wave",),
+              "course": ("course", "shock"), "turnover": ("turnover",), "balance": ("balance",)}
 SCALAR = 0.1          # deviation of the two numbers that say how those born elsewhere move on
+
+
+def effects_off(config: EffectConfig) -> set[str]:
+    """Effects that stay at none. Where tails are heavy a small deviation alone does not hold an effect: a hundred times
+    the deviation costs a few nats, and reports are worth more."""
+    return {name for name, keys in DEVIATIONS.items() if all(getattr(config, key) <= OFF for key in keys)}
 
 
 def effect_terms(model: FlowModel, config: EffectConfig) -> dict[str, Tensor]:

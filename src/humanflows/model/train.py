@@ -23,7 +23,7 @@ from ..panel.features import QUIET, build_features
 from ..panel.splits import training_observations
 from .compact import unpack
 from .divergence import check_course, check_loss, check_movers, check_skipped, share_of_movers
-from .effects import effect_terms
+from .effects import effect_terms, effects_off
 from .histories import FEATURE_HIDDEN, learn_histories
 from .memory import check_memory
 from .observation import TAIL, ObservationModel, student
@@ -166,7 +166,8 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
         model.advance = torch.compile(model.advance, dynamic=False)
     weights = {**{f"model.{k}": v for k, v in model.named_parameters()},
                **{f"observation.{k}": v for k, v in observation.named_parameters()}}
-    fitted = [v for k, v in weights.items() if not k.startswith("model.cell.") and k not in LEARNED_WITH_CELL]
+    resting = {*LEARNED_WITH_CELL, *(f"model.{name}" for name in effects_off(config.effects))}
+    fitted = [v for k, v in weights.items() if not k.startswith("model.cell.") and k not in resting]
     optimiser = torch.optim.Adam(fitted, lr=settings.learning_rate, betas=(0.9, 0.99), eps=1e-8)
     identity = artifacts.digest(config.as_dict(), content_digest(panel), content_digest(splits),
                                 artifacts.code_digest(*TRAINING_CODE))
@@ -185,7 +186,7 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
             state.remember()
         for weight in model.cell.parameters():
             weight.requires_grad_(False)
-        for name in LEARNED_WITH_CELL:
+        for name in resting:
             weights[name].requires_grad_(False)
         _descend(model, observation, score, state, config, checkpoint, progress, stop_after)
         state.restore_best()
