@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from humanflows import artifacts, paths, pipeline
-from humanflows.config import TrainConfig
+from humanflows.config import TrainConfig, load_config
 from humanflows.errors import ArtifactError
 from humanflows.model import train as training
 
@@ -394,3 +394,29 @@ def test_a_panel_is_stale_when_any_code_that_makes_its_tables_changed(config, mo
         "# changed" if self.as_posix().endswith(f"humanflows/{module}") else ""))
     pipeline.harmonise(config)
     assert artifacts.digest(seen[0]) != artifacts.digest(seen[1])
+
+
+@pytest.mark.parametrize(("table", "expected"), [
+    ("REPORTING_CLASSES", {"harmonise"}), ("TRUSTED_OFFICES", {"validate", "five_years"}),
+    ("REPORTING_SYSTEMS", set())])
+def test_a_changed_table_of_the_project_makes_stale_what_read_it(chain, config, stale, tmp_path, monkeypatch, table,
+                                                                  expected):
+    """What offices of the real world count is nothing to the simulated one, whose offices define their reports."""
+    monkeypatch.setattr(paths, table, tmp_path / "table.csv")
+    shutil.copy(paths.DATA / f"{table.lower()}.csv", tmp_path / "table.csv")
+    assert stale(config) == set()
+    with open(tmp_path / "table.csv", "a", encoding="utf-8") as file:
+        file.write("\n")
+    assert stale(config) == expected
+
+
+@pytest.mark.parametrize("table", ["REPORTING_CLASSES", "REPORTING_SYSTEMS"])
+def test_the_real_world_s_panel_is_stale_when_a_definition_of_its_reports_changed(tmp_path, monkeypatch, table):
+    seen = []
+    monkeypatch.setattr(pipeline, "_made", lambda target, inputs, *rest: seen.append(inputs))
+    config = load_config("world")
+    pipeline.harmonise(config)
+    (tmp_path / "table.csv").write_bytes(getattr(paths, table).read_bytes() + b"\n")
+    monkeypatch.setattr(paths, table, tmp_path / "table.csv")
+    pipeline.harmonise(config)
+    assert {k for k in seen[0] if seen[0][k] != seen[1][k]} == {"definitions"}

@@ -113,6 +113,14 @@ def _table_inputs(config: Config) -> dict:
             "tables_code": artifacts.code_digest(*_RECONSTRUCTING)}
 
 
+def _definition_inputs(config: Config) -> dict[str, str]:
+    """Digests of what is said of the reports: the panel holds it. The simulated world's offices define theirs."""
+    files = {"classes": paths.REPORTING_CLASSES}
+    if config.profile != "twin":
+        files["systems"] = paths.REPORTING_SYSTEMS
+    return {name: artifacts.sha256(file) for name, file in files.items()}
+
+
 NOTHING_OMITTED = pd.DataFrame(columns=["source", *OMITTED])   # nobody in the simulated world publishes a remainder
 
 # Tables about the panel, beside it: what it holds, and what readers and harmonising left out.
@@ -122,8 +130,8 @@ PANEL_TABLES = ("reports", "repeated", "breaks", "omitted")
 def harmonise(config: Config, *, refresh: bool = False) -> Path:
     """Tables to panel: ``panel.nc`` and, beside it, ``splits.nc`` and the ``PANEL_TABLES``."""
     target = panel_path(config)
-    inputs = {**_table_inputs(config), "years": config.years, "split": config.as_dict()["split"],
-              "code": artifacts.code_digest("panel", "schema.py", "territories.py")}
+    inputs = {**_table_inputs(config), "definitions": _definition_inputs(config), "years": config.years,
+              "split": config.as_dict()["split"], "code": artifacts.code_digest("panel", "schema.py", "territories.py")}
 
     def make():
         world = config.profile == "world"
