@@ -9,10 +9,13 @@ import xarray as xr
 from humanflows import added_offices, artifacts, ensemble, intervals, needs, paths
 from humanflows.config import load_config
 from humanflows.errors import ConfigError
+from humanflows.panel.reporting_systems import describe_reports
 from humanflows.panel.splits import corridor_folds
 from humanflows.results.interval_cells import CORRIDORS, OFFICES, build_cells
 from humanflows.results.interval_material import Material
 from humanflows.results.needs_terms import COUNTRY_COLUMNS, ELSEWHERE, ITSELF, LADDER, TWIN
+from humanflows.schema import SYSTEMS_TABLE
+from humanflows.twin.observe import describe_offices
 
 SMALL = {"twin": {"territories": 7, "reporters": 2, "people": {"burn_in": 10}}, "first_year": 2000, "last_year": 2012,
          "train": {"year_steps": 2, "history_steps": 1, "epochs": 1, "validate_every": 1, "checkpoint_every": 1,
@@ -145,6 +148,13 @@ def test_one_office_s_arrivals_are_added_and_nothing_else(added):
     pd.testing.assert_frame_equal(more["flow"].iloc[:len(base["flow"])], base["flow"])
     assert len(new) and set(new["reporter"]) == {office} and set(new["side"]) == {"immigration"}
     assert (new["destination"] == office).all() and set(new["criterion"]) == {"residence"}
+    systems = more[SYSTEMS_TABLE].set_index(["source", "reporter"])
+    before = base[SYSTEMS_TABLE].set_index(["source", "reporter"])
+    pd.testing.assert_frame_equal(systems.loc[before.index], before)
+    assert set(systems.index) - set(before.index) == {("undesa_imfsc", office)} and more[SYSTEMS_TABLE].index.is_unique
+    told = describe_reports(new, more[SYSTEMS_TABLE])
+    assert set(told["duration"]) == {str(describe_offices(world, added_offices._everyone(config)).set_index(
+        "reporter").loc[office, "months"])}
     for wrong in (base["flow"]["reporter"].iloc[0], "XXX"):
         with pytest.raises(ConfigError, match="reports already, or is not"):
             added_offices.tables_with(world, config, wrong)

@@ -20,7 +20,8 @@ from .model import train as training
 from .panel.harmonise import harmonise
 from .panel.splits import make_splits
 from .results.needs_added import errors_of, spread_out
-from .twin.observe import describe_offices, observe
+from .schema import SYSTEMS_TABLE
+from .twin.observe import define_systems, describe_offices, observe
 from .workers import run_side_by_side
 
 BASE = "none"
@@ -77,13 +78,15 @@ def tables_with(world, config: Config, office: str) -> dict[str, pd.DataFrame]:
         raise ConfigError("added_offices", f"{office!r} reports already, or is not in the twin",
                           "choose one of " + ", ".join(candidates(world, config)), key=office)
     everyone = _everyone(config)
-    about = describe_offices(world, everyone).set_index("reporter").loc[office]
-    if about["criterion"] != "residence":
+    own, about = (describe_offices(world, c) for c in (config.twin, everyone))
+    about = about[about["reporter"] == office]
+    if about["criterion"].iloc[0] != "residence":
         raise ConfigError("added_offices", f"the office of {office} would count by citizenship alone",
                           "choose another", key=office)
     flows = observe(world, everyone)["flow"]
     new = flows[(flows["reporter"] == office) & (flows["side"] == "immigration") & (flows["source"] == "undesa_imfsc")]
-    return {**tables, "flow": pd.concat([tables["flow"], new], ignore_index=True)}
+    return {**tables, "flow": pd.concat([tables["flow"], new], ignore_index=True),
+            SYSTEMS_TABLE: define_systems(world, pd.concat([own, about], ignore_index=True))}
 
 
 def run_one(office: str, seed: int, *, settings: dict | None = None) -> Path:
