@@ -80,6 +80,59 @@ def test_refugees_who_return_move_as_the_indicator_says(panel):
     assert r.displaced_moves(panel)[0, 2, 1] == 40
 
 
+def with_returns(panel, *rows, other=()):
+    """The panel with refugees who returned, as (year, origin, destination, persons), and ``other`` rows."""
+    rows = [(0, *row) for row in rows] + [(1, *row) for row in other]
+    return panel.assign_coords(indicator=[r.RETURNED, "unhcr_more|something_else"]).assign(
+        {f"indicator_{k}": ("event", list(v)) for k, v in zip(("series", "year", "origin", "destination", "value"),
+                                                              zip(*rows))})
+
+
+def test_growth_and_returns_are_added_up_where_both_are_known(panel):
+    panel["displaced_flow"][1, 1, 0] = 30.0
+    panel["displaced_stock"][:, 1, 0] = [10.0, 90.0]
+    told = with_returns(panel, (1, 1, 0, 5.0), (1, 1, 0, 2.0), (1, 0, 2, 40.0), (0, 2, 1, np.nan),
+                        other=[(1, 1, 0, 1e6), (0, 2, 0, 1e6)])
+    moved = r.displaced_moves(told)
+    assert moved[1, 1, 0] == 87                    # growth of 80 rather than 30 new ones, and seven who came home
+    assert moved[1, 0, 2] == 40                    # returns count where somebody reports the flow, too
+    assert moved.sum() == 127 and np.isfinite(moved).all()
+
+
+def test_who_returns_is_no_fall_of_another_flow_and_a_fall_is_no_move(panel):
+    panel["displaced_stock"][:, 1, 2] = [500.0, 100.0]
+    panel["displaced_before"][1, 2] = 500.0
+    assert r.displaced_moves(panel).sum() == 0
+    assert np.argwhere(r.displaced_moves(with_returns(panel, (1, 2, 1, 400.0)))).tolist() == [[1, 2, 1]]
+
+
+def test_the_first_year_grows_from_the_year_before_the_panel(panel):
+    panel["displaced_before"][2, 1] = 300.0
+    panel["displaced_stock"][:, 2, 1] = [1000.0, 1000.0]
+    moved = r.displaced_moves(panel)
+    assert moved[0, 2, 1] == 700 and moved.sum() == 700
+
+
+@pytest.mark.parametrize(("status", "recount", "moved"), [
+    ((REPORTED, REPORTED), (0, 0), 900.0), ((MISSING, REPORTED), (0, 0), 900.0), ((BRIDGED, REPORTED), (0, 0), 0.0),
+    ((REPORTED, STATUS.index("carried_forward")), (0, 0), 0.0), ((REPORTED, REPORTED), (0, 1), 0.0)])
+def test_growth_counts_between_two_numbers_of_one_count_alone(panel, status, recount, moved):
+    panel["displaced_stock"][:, 2, 1] = [100.0, 1000.0]
+    panel["displaced_before"][2, 1] = 100.0
+    panel["displaced_stock_status"][:, 2, 1] = list(status)
+    panel["displaced_break"][:, 2, 1] = list(recount)
+    assert r.displaced_moves(panel)[1, 2, 1] == moved
+
+
+def test_a_year_without_a_number_of_new_ones_is_none_and_stocks_may_be_absent(panel):
+    panel["displaced_flow"][0, 2, 1], panel["displaced_flow"][1, 2, 1] = np.nan, 50.0
+    panel["displaced_stock"][:, 2, 1] = [np.nan, 1000.0]
+    moved = r.displaced_moves(panel)
+    assert moved[0, 2, 1] == 0 and moved[1, 2, 1] == 50
+    moved = r.displaced_moves(panel.drop_vars("displaced_stock"))
+    assert moved[1, 2, 1] == moved.sum() == 50
+
+
 def test_evidence_of_corridors_is_the_largest_report(panel):
     found = r.corridor_evidence(panel, smallest=500.0)
     assert found.to_numpy().tolist() == [[2019, "FRA", "DEU", 600.0, 0.0], [2020, "DEU", "MLT", 5000.0, 0.0]]
