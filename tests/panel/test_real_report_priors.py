@@ -78,6 +78,6 @@ def test_well_known_offices_are_what_demographers_know_them_for(panel):
     assert kind == "register_permanent" and duration == "permanent"
     assert romania < -1 and wide > narrow and unsure > 0.3          # few Romanians told anybody that they left for good
     arrivals, _, _, _, _ = prior(panel, "undesa_imfsc", "DEU", "immigration", 2005)
-    assert arrivals > sweden + 0.3                                    # Germany counted who came for a week
+    assert arrivals > sweden + 0.3                                    # Germany counted every registration
     meta, sure, _, kind, _ = prior(panel, "meta", "META", "both", 2020)
     assert kind == "platform" and abs(meta) < 0.3 and sure < 0.3
