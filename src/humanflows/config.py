@@ -154,7 +154,7 @@ class TwinErrorsConfig(_Sliders):
     break_share: float = _slider(0.3, 0.0, 1.0, "share of offices", "offices that change their way of counting once")
     break_size: float = _slider(0.3, 0.0, 3.0, "log", "size of that break, upwards or downwards")
     citizenship_offices: float = _slider(0.15, 0.0, 1.0, "share of offices", "reporters who count by citizenship only")
-    meta_level: float = _slider(0.9, 0.01, 10.0, "ratio", "level of the platform's counts")
+    meta_level: float = _slider(1.0, 0.01, 10.0, "ratio", "level of the platform's counts")
     meta_noise: float = _slider(0.15, 0.0, 2.0, "sd of log", "error of the platform's counts")
     meta_absent_below: int = _slider(50, 0, 10**6, "persons", "smallest count that the platform shows")
     displaced_noise: float = _slider(0.05, 0.0, 2.0, "sd of log", "error of refugee counts")
@@ -251,6 +251,7 @@ class ObservationConfig:
     recount_deviation: float = 0.002   # of residents: errors of WPP that one year brings and the next takes
     net_population: float = 0.0001     # of residents, of net migration
     net_deviation: float = 0.03        # of net migration itself
+    net_uncounted: float = 1.5         # times as much, where no national statistics count who comes and goes
     net_displaced: float = 0.2         # of new refugees from and in a territory, of its net migration
     leave_out: str = ""                # kinds of data left out, comma separated; see TERMS
 

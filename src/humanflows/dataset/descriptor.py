@@ -25,7 +25,7 @@ _TYPES = {"year": "year", "origin": "string", "destination": "string", "territor
 _MEANS = {
     "year": "calendar year", "origin": "territory that people leave, ISO 3166-1 alpha-3",
     "destination": "territory that people move to, ISO 3166-1 alpha-3", "territory": "ISO 3166-1 alpha-3",
-    "flow": "persons who move their usual residence during the year, estimated",
+    "flow": "persons who move their usual residence for twelve months or more during the year, estimated",
     "lower": "lower end of the 95% interval, persons", "upper": "upper end of the 95% interval, persons",
     "basis": "what the estimate stands on: " + "; ".join(f"{k}: {v}" for k, v in BASIS_MEANINGS.items()),
     "sources": "sources that report this corridor in this year, learned from or not, parted by semicolons; may be none",

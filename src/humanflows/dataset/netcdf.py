@@ -13,7 +13,7 @@ from .names import name
 
 PERSONS = "count"     # UDUNITS knows no persons; what is counted is said in long_name
 _TEXTS = {
-    "flow": ("persons who move their usual residence from origin to destination during the calendar year",
+    "flow": ("persons who move their usual residence for twelve months or more during the calendar year",
              "sum"),
     "flow_lower": ("lower end of the 95% interval of flow", ""),
     "flow_upper": ("upper end of the 95% interval of flow", ""),

@@ -6,10 +6,10 @@ report y of a series s about q such moves has
     log(1 + y) = log(1 + q exp(b)) + u + e
 
 with a bias b of the series and year (b moves slowly, and further where the office changed its counting), a lasting
-deviation u of the corridor in that series, and an error e of each report, both heavy-tailed (Student's t [2]_). Biases
-are learned around means and with deviations of the class of the reporting system (``panel.report_priors``), as in
-MIMOSA [3]_ and IMEM [4]_; spreads follow from flows that two offices report (``spreads``). Registers that exchange
-their records, and the platform, anchor the level (``observation_data.ANCHORS``).
+deviation u of the corridor in that series, and an error e of each report, both heavy-tailed (e: Student's t [2]_).
+Biases are learned around means and with deviations of the class of the reporting system (``panel.report_priors``), as
+in MIMOSA [3]_ and IMEM [4]_; spreads follow from flows that two offices report (``spreads``). Systems that miss few and
+count stays of twelve months anchor the level (``observation_data.ANCHORS``).
 
 While the network learns, no effect of a single corridor is there to explain a report; then its residual has the
 variance of a series' corridors, and of their years, around what covariates predict, both learned.
@@ -46,6 +46,8 @@ PROXY = 0.2              # further lasting deviation of counts by citizenship or
 # deviation of their logs.
 CORRIDOR, YEAR, SCATTER_SD = 0.6, 0.3, 0.5
 ONWARD_RATE, ONWARD_DEVIATION = 0.01, 0.3     # moves of migrants to third territories a year, and its log deviation
+# Of a further year of a territory's population, and of the rate at which people move, the part that is new.
+YEARS_OF_POPULATION, YEARS_OF_RATES = 0.5, 0.2
 POPULATION_UNIT = 5.0    # of an error of WPP's population in its parameter: errors of wars have to be within reach
 
 
@@ -259,8 +261,8 @@ class ObservationModel(nn.Module):
         return pseudo_huber(residual / deviation).sum()
 
     def _population(self, stock: Tensor) -> Tensor:
-        """Residents of each 1 January: WPP's errors last, so that a territory's years are worth a few."""
-        share = (1 + 0.2 * (len(stock) - 1)) / len(stock)
+        """Residents of each 1 January: WPP's errors last, so that a territory's years are worth fewer."""
+        share = _share(len(stock), YEARS_OF_POPULATION)
         deviation = 20 + self.config.population_deviation * self.population_persons
         return share * (pseudo_huber((stock.sum(1) - self.population_persons) / deviation)
                         * self.population_known).sum()
@@ -275,7 +277,8 @@ class ObservationModel(nn.Module):
         population = self.population_persons[self.net_year, self.net_place]
         deviation = 20 + c.net_population * population + c.net_deviation * self.net_persons.abs() \
             + c.net_displaced * self.net_displaced
-        deviation = deviation * torch.where(self.net_national, 0.5, torch.where(self.net_projected, 3.0, 1.0))
+        deviation = deviation * torch.where(self.net_national, 0.5, torch.where(self.net_projected, 3.0, 1.0)) \
+            * torch.where(self.net_counted, 1.0, c.net_uncounted)
         # Not Student's: errors that grow year after year would cost next to nothing, and no net migration be believed.
         prior = pseudo_huber(self.population_error * POPULATION_UNIT).sum()
         return pseudo_huber((net + recount - self.net_persons) / deviation).sum(), prior
@@ -284,8 +287,13 @@ class ObservationModel(nn.Module):
         """Where no office reports: moves to and from a territory per resident, as in territories like it."""
         moves = 0.5 * (run.flow.sum(1) + run.flow.sum(2))
         rate = torch.log((moves + 0.5) / run.stock[:-1].sum(1).clamp(min=1.0))
-        share = (1 + 0.2 * (len(moves) - 1)) / len(moves)
+        share = _share(len(moves), YEARS_OF_RATES)
         return share * (student((rate - self.gross_mean) / self.gross_deviation) * self.gross_unreported).sum()
+
+
+def _share(years: int, independent: float) -> float:
+    """Of each of so many years that each tell but a part of something new."""
+    return (1 + independent * (years - 1)) / years
 
 
 def _onward(run: Trajectory) -> Tensor:

@@ -220,18 +220,24 @@ PROJECTED_FROM = 2024         # UN WPP 2024: estimates to 1 January 2024, medium
 
 
 def read_net_migration(panel: xr.Dataset) -> dict:
-    """Net migration of UN WPP and of national statistics, [K]: ``year, place, persons, national, displaced,
-    projected``; ``displaced``: new refugees and asylum seekers from there and in there."""
+    """Net migration of UN WPP and of national statistics.
+
+    Returns
+    -------
+    dict of arrays [K]: ``year, place, persons``; ``national``, or WPP's; ``counted``, the territory has national
+    statistics; ``displaced``, new refugees and asylum seekers from there and in there; ``projected``, no estimate.
+    """
     parts = []
     for name in ("net_migration", "net_migration_national"):
         year, place = np.nonzero(np.isfinite(panel[name].values))
         parts.append((year, place, panel[name].values[year, place].astype(np.float32),
                       np.full(len(year), name.endswith("national"))))
     year, place, persons, national = (np.concatenate(x) for x in zip(*parts))
+    counted = np.isfinite(panel.net_migration_national.values).any(0)
     # Whether refugees are residents, and from when on, differs between population estimates.
     displaced = np.nan_to_num(panel.displaced_flow.values) if "displaced_flow" in panel \
         else np.zeros((panel.sizes["year"], 1, 1))
     displaced = np.broadcast_to(displaced.sum(1) + displaced.sum(2), panel.net_migration.shape)
     return {"year": year, "place": place, "persons": persons, "national": national,
-            "displaced": displaced[year, place].astype(np.float32),
+            "displaced": displaced[year, place].astype(np.float32), "counted": counted[place],
             "projected": (panel.year.values[year] >= PROJECTED_FROM) & ~national}

@@ -89,7 +89,7 @@ def draw_release(folder: Path, estimates: xr.Dataset, reports: pd.DataFrame, hel
     plot_score_table(tables["scores"], ax=ax)
     keep("score_table", figure)
     figure, axes = plt.subplots(1, 2, figsize=(12, 4.5), width_ratios=(3, 2))
-    plot_training(history, axes=axes, settled=int(history.epoch.max() + 1) // 2)
+    plot_training(history, axes=axes, settled=int(history.epoch.max() + 1) * 3 // 4)
     keep("training", figure)
     if len(tables["worst_corridors"]):
         keep("worst_corridors", plot_worst_corridors(tables["worst_corridors"]))
