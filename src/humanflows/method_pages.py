@@ -56,6 +56,7 @@ def data_section() -> list[str | Table | Fold]:
         ("population of a 1 January", f"{_share(c.population_deviation)} of residents", _BETWEEN),
         ("net migration", f"{_share(c.net_population)} of residents, {_share(c.net_deviation)} of itself, "
          f"{_share(c.net_displaced)} of new refugees and asylum seekers from there and in there", _BETWEEN),
+        ("– of territories without national figures", f"{c.net_uncounted:g} times as large", _BETWEEN),
         ("– of national figures", "half as large", _BETWEEN),
         (f"– of the United Nations from {d.PROJECTED_FROM} on", "three times as large", _BETWEEN),
         ("– recount: error of a population", f"{_share(c.recount_deviation)} of residents", _BETWEEN),

@@ -5,7 +5,7 @@ import torch
 from plausible_runs import everything, leaves, made, plausible, term, with_reports
 
 from humanflows.model.gross import FEWEST, FEWEST_YEARS, LEAST, read_gross
-from humanflows.model.observation import ObservationModel
+from humanflows.model.observation import YEARS_OF_RATES, ObservationModel
 from humanflows.panel.splits import perturb_held_out, training_observations
 
 RATE = 0.02
@@ -102,7 +102,7 @@ def test_its_nats_by_hand(small_panel):
     found = gross(panel)
     moves = 0.5 * (run.flow.sum(1) + run.flow.sum(2))[:, SILENT].double().numpy()
     rate = np.log((moves + 0.5) / run.stock[:-1, :, SILENT].sum(1).double().numpy())
-    share = (1 + 0.2 * (len(rate) - 1)) / len(rate)           # years of one territory are not independent
+    share = (1 + YEARS_OF_RATES * (len(rate) - 1)) / len(rate)           # years of one territory are not independent
     z = (rate - found["mean"][:, SILENT]) / found["deviation"]
     assert term(panel, run, "gross") == pytest.approx(share * (2.5 * np.log1p(z**2 / 4)).sum(), rel=1e-4)
 

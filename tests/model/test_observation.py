@@ -21,7 +21,7 @@ from scipy import special, stats
 
 from humanflows.config import TERMS, ObservationConfig
 from humanflows.model import observation
-from humanflows.model.observation import LASTING, PROXY, TAIL, pseudo_huber, student
+from humanflows.model.observation import LASTING, PROXY, TAIL, YEARS_OF_POPULATION, pseudo_huber, student
 from humanflows.model.observation_data import EXTRAPOLATED, INDEPENDENT, PROJECTED_FROM
 from humanflows.model.recursion import DISPLACED_FROM, Trajectory
 from humanflows.model.spreads import COUNT
@@ -381,7 +381,7 @@ def test_residents_of_each_january_by_hand(small_panel):
     population = small_panel.population.values
     sd = 20 + SETTINGS.population_deviation * population
     each = huber((run.stock.sum(1).double().numpy() - population) / sd)[1:]     # the first is where the model starts
-    share = (1 + 0.2 * (len(population) - 1)) / len(population)
+    share = (1 + YEARS_OF_POPULATION * (len(population) - 1)) / len(population)
     assert term(small_panel, run, "population") == pytest.approx(share * each.sum(), rel=1e-4)
 
 
@@ -439,9 +439,24 @@ def test_where_refugees_come_from_and_go_net_migration_says_less(small_panel):
     flow = np.zeros(small_panel.displaced_flow.shape)
     flow[3, 2, 5], flow[4, 6, 2] = 8e4, 9e9
     fled = panel.assign(displaced_flow=(small_panel.displaced_flow.dims, flow))
-    expected = sum(huber(by / (deviation_of(panel, panel.net_migration.values[3, k], 3, k) + extra)) for k, extra in (
-        (2, SETTINGS.net_displaced * 8e4), (5, SETTINGS.net_displaced * 8e4), (6, 0)))
+    expected = sum(huber(by / SETTINGS.net_uncounted / (deviation_of(panel, panel.net_migration.values[3, k], 3, k)
+                                                        + extra))
+                   for k, extra in ((2, SETTINGS.net_displaced * 8e4), (5, SETTINGS.net_displaced * 8e4), (6, 0)))
     assert term(fled, run, "net_migration") == pytest.approx(expected, rel=1e-2)
+
+
+def test_where_nobody_counts_who_comes_and_goes_net_migration_says_less(small_panel):
+    """One year of national figures says that an office counts, and so of what the United Nations' others rest on."""
+    run, by, place = plausible(small_panel), 5e4, 2
+    national = np.full(net_of(run).shape, np.nan)
+    for counted in (False, True):
+        if counted:
+            national[7, place] = net_of(run)[7, place]
+        panel = consistent(small_panel, run).assign(net_migration_national=(small_panel.net_migration.dims, national))
+        for at in ((3, place), (3, 5)):
+            times = 1.0 if counted and at[1] == place else SETTINGS.net_uncounted
+            sd = times * deviation_of(panel, net_of(run)[at] + by, *at)
+            assert term(off_by(panel, {at: by}), run, "net_migration") == pytest.approx(huber(by / sd), rel=1e-2), at
 
 
 def test_a_projected_year_is_wide(small_panel):
