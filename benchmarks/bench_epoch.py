@@ -51,6 +51,7 @@ def random_panel(territories: int, years: int = 35, seed: int = 0):
 
     from humanflows.panel.harmonise import PAIRS as OF_PAIRS
     from humanflows.panel.harmonise import harmonise
+    from humanflows.schema import FIRST_YEAR, LAST_YEAR, SYSTEMS_TABLE
     from humanflows.territories import codes
 
     draw, years = np.random.default_rng(seed), range(1990, 1990 + years)
@@ -114,8 +115,13 @@ def random_panel(territories: int, years: int = 35, seed: int = 0):
     reconstruction = pd.concat([pd.DataFrame({
         "source": "abel_cohen", "method": "da_pb_closed", "year": y, "origin": o, "destination": d,
         "persons": np.floor(np.exp(draw.normal(2, 3, corridors)))}) for y in range(1990, min(2020, years.stop - 5), 5)])
+    systems = pd.DataFrame([{
+        "source": "*", "reporter": "*", "side": "*", "criterion": "*", "first_year": FIRST_YEAR, "last_year": LAST_YEAR,
+        "system": "register", "duration": "12", "flow_type": "movement", "class": "register_declared",
+        "checked": "data", "breaks": "", "reference": "none", "note": "random numbers"}], index=[2])
     return harmonise({"stock": pd.concat(stock), "flow": flow, "territory_year": territory_year, "pair": pair,
-                      "pair_year": pair_year, "reconstruction": reconstruction}, places.tolist(), years)
+                      "pair_year": pair_year, "reconstruction": reconstruction, SYSTEMS_TABLE: systems},
+                     places.tolist(), years)
 
 
 def get_panel(config, which: str = "auto", territories: int = WORLD, years: int = 35):

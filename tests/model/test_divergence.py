@@ -22,8 +22,8 @@ def fit(small_panel, small_splits, small_config):
     ({"train": {"learning_rate": 1e30, "epochs": 12}}, "epoch"),
     ({"train": {"learning_rate": 2.0, "epochs": 12}}, "loss"),
     ({"train": {"cell_rate": 1e30}}, "cell"), ({"train": {"cell_rate": 1.0}}, "world total"),
-    ({"effects": {"tie": 1e-30}, "train": {"epochs": 12}}, "epoch"),
-    ({"effects": {"tie": 1e-19}, "train": {"epochs": 12}}, "gradients"),
+    ({"effects": {"direction": 1e-30}, "train": {"epochs": 12}}, "epoch"),
+    ({"effects": {"direction": 1e-19}, "train": {"epochs": 12}}, "gradients"),
     ({"observation": {"displaced_below": 1e-38}}, "epoch 1")])
 def test_a_diverging_training_stops_and_leaves_no_checkpoint(fit, tmp_path, settings, key):
     checkpoint = tmp_path / "checkpoint.safetensors"
@@ -36,7 +36,7 @@ def test_a_diverging_training_stops_and_leaves_no_checkpoint(fit, tmp_path, sett
 
 def test_skipped_steps_are_counted_across_an_interruption(fit, tmp_path):
     checkpoint = tmp_path / "checkpoint.safetensors"
-    given = {"effects": {"tie": 1e-19}, "train": {"checkpoint_every": 1, "epochs": 40}}
+    given = {"effects": {"direction": 1e-19}, "train": {"checkpoint_every": 1, "epochs": 40}}
     fit(checkpoint, stop_after=4, **given)
     with pytest.raises(DivergenceError):
         fit(checkpoint, stop_after=7, **given)       # three more would be few
