@@ -83,7 +83,6 @@ class ObservationModel(nn.Module):
         self.labels = panel.witness.values.astype(str).tolist()
         without = config.without
         require_priors(panel)
-        mask = mask & ("reports" not in without)
         spread = estimate_spreads(panel, mask)
         reports, biases = data.read_reports(panel, mask, spread)
         self._keep("report", **vars(reports), witness=biases.witness[reports.cell])

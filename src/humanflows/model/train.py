@@ -80,7 +80,7 @@ def build_member(panel: xr.Dataset, splits: xr.Dataset, config: Config,
     """
     torch.manual_seed(config.seed)
     features = build_features(panel, config.model.without)
-    mask = training_observations(panel, splits)
+    mask = _learned_reports(panel, splits, config)
     observation = ObservationModel(panel, mask, open_corridors(splits), config.observation)
     if reported is None:
         reported = np.zeros((panel.sizes["year"], *splits.held_out.shape), bool)
@@ -94,6 +94,10 @@ def build_member(panel: xr.Dataset, splits: xr.Dataset, config: Config,
     names = features.unilateral_names
     model.hidden_feature = names.index(FEATURE_HIDDEN) if FEATURE_HIDDEN in names else None
     return model, observation, _validation_score(panel, splits.validation.values, observation)
+
+
+def _learned_reports(panel: xr.Dataset, splits: xr.Dataset, config: Config) -> np.ndarray:
+    return training_observations(panel, splits) & ("reports" not in config.observation.without)
 
 
 def open_corridors(splits: xr.Dataset) -> np.ndarray:
@@ -180,8 +184,8 @@ def fit_member(panel: xr.Dataset, splits: xr.Dataset, config: Config, checkpoint
             model.read_covariates()
         else:
             started = time.perf_counter()
-            learn_histories(model, observation, panel, training_observations(panel, splits), settings, config.seed,
-                            hidden=model.hidden_feature, progress=progress)
+            learn_histories(model, observation, panel, _learned_reports(panel, splits, config), settings,
+                            config.seed, hidden=model.hidden_feature, progress=progress)
             state.seconds = time.perf_counter() - started
             state.remember()
         for weight in model.cell.parameters():
