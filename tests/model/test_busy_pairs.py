@@ -1,4 +1,6 @@
 """Pairs of which no stock is counted have effects where a large report of them is learned from, and only there."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -78,3 +80,17 @@ def test_the_flow_of_such_a_pair_follows_what_is_reported_of_it(small_panel, con
 def test_without_word_of_them_such_pairs_keep_what_covariates_say(small_panel, config):
     panel = world(small_panel, (A, 3, 4, 5, 90_000))
     assert effects_of(panel, open_splits(panel, config), config) == set()
+
+
+def test_reports_that_are_left_out_say_of_no_pair_that_it_is_busy_or_reported(small_panel, config):
+    panel = world(small_panel, *((A, y, 0, 1, 90_000) for y in range(3, 8)))
+    splits, displaced = open_splits(panel, config), panel.displaced_flow.values
+    without = replace(config, observation=replace(config.observation, leave_out="reports,displaced"))
+    assert effects_of(panel, splits, config) == {(0, 1), (1, 0)}
+    assert effects_of(panel, splits, without) == set()
+    model, observation, _ = training.build_member(panel, splits, without)
+    assert not model.reported.any() and not len(model.course) and not model.reported_in.any()
+    assert not {"reports", "lasting", "bias", "censored", "displaced"} & set(observation.terms(model()))
+    told = training.build_member(panel, splits, replace(config, observation=replace(
+        config.observation, leave_out="reports")))[0].reported_in.numpy().reshape(displaced.shape)
+    assert told.any() and not told[:, 0, 1].any()              # displaced people still say so of theirs
