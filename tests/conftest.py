@@ -110,9 +110,12 @@ def protocol_tables():
         wide = {f"difference_{s}{end}": v for s in compared for end, v in zip(("", "_lower", "_upper"), intervals[s])}
         scores = {"n": 1234, "r": .8, "log_r": .7, "cpc": .6, "within_r": .5, "log_bias": -.1, "change_r": .3,
                   "offices": "all", "abs_log_error": 1.0, "median_log_error": -.2, "abs_error": 4321.4,
-                  "territories": 2, "dropped": 3, **keys}
+                  "territories": 2, "dropped": 3, "log_score": float("nan"), "log_score_n": 0, **keys}
+        # as it is: of our own, by residence and year
+        scored = keys.get("criterion") == "residence" and keys["horizon"] == "annual"
         half = {k: v for k, v in wide.items() if k.count("_lower") + k.count("_upper") == 0}
-        return [{**dict.fromkeys(columns), **scores, "peer": OWN, "learned_from": "the others"},
+        return [{**dict.fromkeys(columns), **scores, "peer": OWN, "learned_from": "the others",
+                 **({"log_score": -.9, "log_score_n": 1200} if scored else {})},
                 {**dict.fromkeys(columns), **scores, **wide, "peer": REFERENCE, "learned_from": "these cells, perhaps"},
                 {**dict.fromkeys(columns), **scores, **half, "peer": "persistence", "learned_from": "last year"}]
 

@@ -199,6 +199,13 @@ def test_runs_are_scored_on_the_validation_corridors(ran, panel, folder):
         assert row.n == expected["n"] > 0
         for name in ("r", "log_r", "log_bias"):
             assert row[name] == pytest.approx(expected[name], rel=1e-3), name
+    scored = table[table.log_score.notna()]
+    assert set(scored.criterion) == {"residence"} and set(scored.horizon) == {"annual"}
+    # Meta was withheld, so nothing says how it counts; of the others a report is scored where its series was read
+    assert {"undesa_imfsc"} <= set(scored.collection) and "meta" not in set(scored.collection)
+    assert (scored.log_score_n > 0).all() and (scored.log_score_n <= scored.n).all()
+    everything = pd.read_csv(ran["everything, seed 1"], keep_default_na=False, na_values=[""])
+    assert "meta" in set(everything.collection[everything.log_score.notna()])
     total = table[table.collection == "world"]
     assert total.year.tolist() == [2000, 2010, 2020, 2022]
     assert total.persons.tolist() == pytest.approx(

@@ -10,6 +10,7 @@ from humanflows import artifacts, paths, pipeline
 from humanflows.config import TrainConfig, load_config
 from humanflows.errors import ArtifactError
 from humanflows.model import train as training
+from humanflows.results.report_expectations import LOG_BIAS, expectations_path, open_expectations
 
 STEPS = {"harmonise": pipeline.panel_path, "train": pipeline.member_path, "estimate": pipeline.estimates_path,
          "validate": pipeline.scores_path, "five_years": pipeline.five_years_path}
@@ -60,7 +61,8 @@ def test_all_files_lie_in_the_folder_of_the_profile(chain, config):
     assert config.folder == chain
     expected = {p(config).name for p in STEPS.values()}
     expected |= {f"{t}.csv" for t in (*TABLES, *SHOCKS, *pipeline.PANEL_TABLES)}
-    expected |= {pipeline.splits_path(config).name, pipeline.history_path(config).name, "witnesses.csv"}
+    expected |= {pipeline.splits_path(config).name, pipeline.history_path(config).name, "witnesses.csv",
+                 "report_expectations.nc"}
     manifests = {artifacts.manifest_path(p(config)).name for p in STEPS.values()}
     assert {f.name for f in chain.iterdir()} == expected | manifests      # no checkpoint, no temporary file
 
@@ -95,6 +97,17 @@ def test_estimates_are_those_of_the_member(chain, config):
     np.testing.assert_allclose(estimates.stock.values, run.stock.numpy(), rtol=1e-6)
     assert estimates.year.values.tolist() == list(config.years)
     assert estimates.origin.values.tolist() == panel.origin.values.tolist()
+
+
+def test_reports_are_scored_by_what_the_member_learned_of_their_series(chain, config):
+    panel, splits = pipeline.open_panel(config), pipeline.open_splits(config)
+    seen = training.load_member(pipeline.member_path(config), panel, splits, config).observation
+    kept = open_expectations(expectations_path(pipeline.estimates_path(config)), "the test")
+    bias = kept[LOG_BIAS].values[seen.bias_year.numpy(), seen.bias_witness.numpy()]
+    np.testing.assert_allclose(bias, seen.log_bias.detach().numpy(), rtol=1e-6)
+    assert kept[LOG_BIAS].notnull().sum() == len(bias)
+    scores = pipeline.read_scores(config)
+    assert set(scores.peer[scores.log_score.notna()]) == {"humanflows"}
 
 
 def test_panel_and_splits_come_back_as_they_were(chain, config, small_panel, small_splits):

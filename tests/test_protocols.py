@@ -11,11 +11,13 @@ from humanflows import artifacts, cli, paths, pipeline, protocols
 from humanflows.config import load_config
 from humanflows.errors import ArtifactError, ConfigError
 from humanflows.model import train as training
+from humanflows.model.spreads import COUNT
 from humanflows.panel.splits import make_splits, observations_in
 from humanflows.panel.withhold import reporters_of, withheld_observations, withhold
 from humanflows.results.estimates import open_estimates
 from humanflows.results.protocols import COMPARED, splice
-from humanflows.results.scores import score
+from humanflows.results.report_expectations import FILE, LOG_BIAS, SPREAD, at_observations, open_expectations
+from humanflows.results.scores import log_score, score
 from humanflows.results.validation import OWN, flow_cells
 from small_runs import GIVEN, SMALL
 
@@ -191,6 +193,50 @@ def test_scores_are_of_what_was_withheld(every, panel, folder, tmp_path):
         both = rivals.merge(own, on=["side", "criterion", "horizon", "part", "offices"], suffixes=("", "_own"))
         np.testing.assert_allclose(both[f"difference_{name}"], both[f"{name}_own"] - both[name], atol=2e-3)
         assert (both[f"difference_{name}_lower"] <= both[f"difference_{name}_upper"]).all()
+
+
+def test_the_log_score_of_all_folds_is_of_each_report_by_what_other_corridors_taught(folds, panel, folder):
+    """With the bias and spread of the member that never saw the report; whole sources and years are left out, since
+    nobody learned how their series count."""
+    table = pd.read_csv(protocols.cross_fitted("twin", **GIVEN))
+    persons, own, bias, spread = [], [], [], []
+    for k in range(1, 6):
+        splits = make_splits(panel, protocols.configure("twin", split={"held_out_fold": k}, **GIVEN).split)
+        cells = flow_cells(panel, splits)
+        cells = cells[(cells.collection == "undesa_imfsc") & (cells.side == "emigration")
+                      & (cells.criterion == "residence")]
+        known = at_observations(open_expectations(folder / f"fold-{k}" / FILE, "the test"), panel)
+        flow = open_estimates(folder / f"fold-{k}" / "estimates.nc").flow
+        persons.append(cells.persons)
+        own.append(flow.sel(year=xr.DataArray(cells.year), origin=xr.DataArray(cells.origin),
+                            destination=xr.DataArray(cells.destination)).values)
+        bias.append(known[LOG_BIAS].values[cells.observation])
+        spread.append(known[SPREAD].values[cells.observation])
+    persons, own, bias, spread = map(np.concatenate, (persons, own, bias, spread))
+    there = np.isfinite(bias)
+    row = table[(table.collection == "undesa_imfsc") & (table.side == "emigration") & (table.horizon == "annual")
+                & (table.criterion == "residence") & (table.offices == "all")].set_index("peer")
+    assert row.log_score_n[OWN] == there.sum() > 0
+    assert row.log_score[OWN] == pytest.approx(log_score(persons[there], own[there], bias[there], spread[there],
+                                                         count=COUNT), rel=1e-3)
+    assert row.log_score.drop(OWN).isna().all() and (row.log_score_n.drop(OWN) == 0).all()
+
+
+def test_series_that_were_withheld_as_a_whole_have_no_log_score(every, tmp_path):
+    table = pd.read_csv(protocols.run_protocol(every["source-eurostat"], "twin", target=tmp_path, **GIVEN))
+    assert table.log_score.isna().all() and (table.log_score_n == 0).all()
+
+
+def test_estimates_kept_without_what_is_expected_of_reports_are_made_again(every, tmp_path):
+    config = protocols.configure("twin", **GIVEN)
+    target = protocols.run_protocol(every["net-third"], "twin", target=tmp_path, **GIVEN).parent
+    assert protocols.run_alike(target, config)
+    (target / FILE).write_bytes(b"cut off")
+    protocols.run_protocol(every["net-third"], "twin", target=target, **GIVEN)
+    assert open_expectations(target / FILE, "the test")[LOG_BIAS].notnull().any()
+    manifest = artifacts.manifest_path(target / "estimates.nc")     # as it was before expectations were kept
+    manifest.write_text(manifest.read_text().replace(FILE, "other.nc"))
+    assert not protocols.run_alike(target, config)
 
 
 def test_folds_together_are_one_set_that_no_member_has_seen(folds, panel, folder):

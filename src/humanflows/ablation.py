@@ -2,7 +2,8 @@
 
 They are for choosing, so the held-out fold plays no part: it is neither learned from nor looked at. A larger share of
 the other corridors (``VALIDATION_SHARE``) is set aside, no report of them is learned from, and all runs are scored on
-them. The same corridors say at which epoch a training ends, in every run alike.
+them, first of all by the log score of their reports. The same corridors say at which epoch a training ends, in every
+run alike.
 
 Runs differ by chance, too: of everything as it is there are ``REPEATS`` runs or more, from other seeds. What has run is
 kept, an interrupted training resumes, and scores are made again without training.
@@ -28,6 +29,7 @@ from .panel.withhold import sources_of, withhold
 from .results.ablation import COLUMNS, EVERYTHING, LATER, SETS
 from .results.estimates import open_estimates
 from .results.offices import with_offices
+from .results.report_expectations import at_observations, expectations_path, open_expectations
 from .results.validation import OWN, validate, validate_net_migration, validate_stocks, world_totals
 from .workers import run_side_by_side
 
@@ -36,9 +38,9 @@ VALIDATION_SHARE = 0.2   # of the corridors outside the held-out fold
 REPEATS = 3              # runs of everything, at least: fewer say nothing about chance
 YEARS_APART = 10         # of world totals that are kept
 PROXIES = ("citizenship", "birthplace")
-_SCORING_CODE = ("ablation.py", "results/validation.py", "results/scores.py",
-                 "results/estimates.py", "results/offices.py", "panel/trusted_offices.py")
-_WHOLE = {"n": "Int64", "year": "Int64"}     # numbers with gaps that are no measurements
+_SCORING_CODE = ("ablation.py", "results/validation.py", "results/scores.py", "results/report_expectations.py",
+                 "results/estimates.py", "results/offices.py", "panel/trusted_offices.py", "model/spreads.py")
+_WHOLE = {"n": "Int64", "year": "Int64", "log_score_n": "Int64"}     # numbers with gaps that are no measurements
 _EFFECTS = {"pair": ("no lasting effects of pairs", ("tie", "direction", "unreported")),
             "wave": ("no waves of corridors between counts", ("wave",)),
             "course": ("no single years of reported corridors", ("course", "shock")),
@@ -152,7 +154,8 @@ def run_ablation(ablation: Ablation, seed: int, profile: str, *, epochs: int | N
 
     Returns
     -------
-    Path of ``scores.csv`` (see :func:`score_run`); beside it ``estimates.nc``.
+    Path of ``scores.csv`` (see :func:`score_run`); beside it ``estimates.nc`` and what the run expects of
+    reports.
 
     Raises
     ------
@@ -165,13 +168,15 @@ def run_ablation(ablation: Ablation, seed: int, profile: str, *, epochs: int | N
     splits = make_splits(panel, config.split)
     shown = withhold(panel, **ablation.withheld) if ablation.withheld else panel
     file = keep_estimates(without_criteria(shown, ablation.criteria), splits, config, target, MADE_BY)
-    inputs = {"estimates": artifacts.sha256(file), "panel": training.content_digest(panel),
+    inputs = {"estimates": artifacts.sha256(file), "expected": artifacts.sha256(expectations_path(file)),
+              "panel": training.content_digest(panel),
               "splits": training.content_digest(splits), "trusted": artifacts.sha256(paths.TRUSTED_OFFICES),
               "code": artifacts.code_digest(*_SCORING_CODE)}
 
     def make() -> dict[str, pd.DataFrame]:
         estimates = open_estimates(file)
-        return {"scores": score_run(estimates.flow, estimates.stock, estimates.net_migration, panel, splits)}
+        expected = at_observations(open_expectations(expectations_path(file), MADE_BY), panel)
+        return {"scores": score_run(estimates.flow, estimates.stock, estimates.net_migration, panel, splits, expected)}
 
     return keep_tables(target, ("scores",), inputs, make, config, MADE_BY)
 
@@ -187,13 +192,15 @@ def without_criteria(panel: xr.Dataset, criteria: Sequence[str]) -> xr.Dataset:
 
 
 def score_run(flow: xr.DataArray, stock: xr.DataArray, net_migration: xr.DataArray, panel: xr.Dataset,
-              splits: xr.Dataset) -> pd.DataFrame:
+              splits: xr.Dataset, expected: xr.Dataset | None = None) -> pd.DataFrame:
     """All scores of one run, on the validation corridors.
 
     Parameters
     ----------
     flow, stock, net_migration : estimates, persons; dimensions as in ``results.estimates``.
     panel, splits : with everything; the corridors scored are those of ``splits.validation``.
+    expected : what the run expects of each report (observation,), learned from other corridors; without it there is no
+        log score.
 
     Returns
     -------
@@ -201,7 +208,7 @@ def score_run(flow: xr.DataArray, stock: xr.DataArray, net_migration: xr.DataArr
     UN WPP and national statistics (``side`` "net migration"), stocks and their differences against each revision
     (``root_r`` is R of signed square roots), and moves in the whole world (``persons``) of some years.
     """
-    parts = [validate(flow, panel, splits, {}, parts="validation")]
+    parts = [validate(flow, panel, splits, {}, parts="validation", expected=expected)]
     net = validate_net_migration(net_migration, panel, {}).rename(columns={"reference": "collection"})
     parts.append(net[net["n"] > 0].assign(side="net migration"))
     stocks = validate_stocks(stock, panel)

@@ -1,8 +1,8 @@
 """Trainings that answer a question, kept: estimates are made once, tables once from them, and what is fresh stays.
 
 Protocols and ablations are both many trainings under changed settings or with part of the data. Each has a folder with
-``estimates.nc`` and tables, manifests beside them. An interrupted training resumes; tables are made again without
-training.
+``estimates.nc``, what its member expects of reports, and tables, manifests beside them. An interrupted training
+resumes; tables are made again without training.
 """
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +17,7 @@ from .config import Config, load_config
 from .errors import ArtifactError
 from .model import train as training
 from .results.estimates import write_estimates
+from .results.report_expectations import FILE, expectations_of, expectations_path, write_expectations
 
 
 def configure(profile: str, *, epochs: int | None = None, settings: Mapping | None = None,
@@ -37,7 +38,8 @@ def settings_of(config: Config) -> dict:
 
 
 def keep_estimates(shown: xr.Dataset, splits: xr.Dataset, config: Config, target: Path, made_by: str) -> Path:
-    """Estimates of a member trained on a panel: ``estimates.nc`` (float32) of a folder, kept when fresh.
+    """Estimates of a member trained on a panel: ``estimates.nc`` (float32) of a folder, kept when fresh; beside it what
+    the member expects of reports (``results.report_expectations``).
 
     Parameters
     ----------
@@ -48,15 +50,17 @@ def keep_estimates(shown: xr.Dataset, splits: xr.Dataset, config: Config, target
     made_by : command, for the manifest.
     """
     file, checkpoint = target / "estimates.nc", target / "checkpoint.safetensors"
+    expected = expectations_path(file)
     inputs = {"shown": training.content_digest(shown), "splits": training.content_digest(splits),
               "settings": settings_of(config), "code": artifacts.code_digest(*training.TRAINING_CODE)}
-    if artifacts.is_fresh(file, inputs):
+    if artifacts.is_fresh(file, inputs, [expected]):
         return file
     member = fit_or_go_on(shown, splits, config, checkpoint)
     run = training.predict(member)
     places = shown["origin"].values.astype(str).tolist()
+    write_expectations(expectations_of(member.observation, shown["year"].values.tolist()), expected)
     write_estimates(run.flow.numpy(), run.stock.numpy(), None, shown["year"].values.tolist(), places, file,
-                    made_by=made_by, inputs=inputs, profile=config.profile, seed=config.seed,
+                    made_by=made_by, inputs=inputs, beside=[expected], profile=config.profile, seed=config.seed,
                     device=training.choose_device(config.train.device).type, seconds=round(member.seconds, 1),
                     epochs=len(member.history), threads=torch.get_num_threads())
     checkpoint.unlink(missing_ok=True)
@@ -113,8 +117,11 @@ def keep_tables(target: Path, tables: Iterable[str], inputs: dict, make: Callabl
 
 
 def run_alike(target: Path, config: Config) -> bool:
-    """Whether a folder's estimates were made with these settings and the present code, and scored."""
+    """Whether a folder's estimates were made with these settings and the present code, and scored.
+
+    Estimates that were kept without what their member expects of reports are not: they have no log score.
+    """
     made = artifacts.read_manifest(target / "estimates.nc")
     wanted = {"settings": settings_of(config), "code": artifacts.code_digest(*training.TRAINING_CODE)}
-    return bool(made) and (target / "scores.csv").is_file() and all(
+    return bool(made) and FILE in made.get("beside", {}) and (target / "scores.csv").is_file() and all(
         artifacts.digest(made["inputs"].get(k)) == artifacts.digest(v) for k, v in wanted.items())

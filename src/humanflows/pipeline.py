@@ -211,11 +211,15 @@ def history_path(config: Config) -> Path:
 
 
 def estimate(config: Config, *, refresh: bool = False) -> Path:
-    """Weights to estimates: flows, stocks and net migration of every year; beside them ``witnesses.csv``."""
+    """Weights to estimates: flows, stocks and net migration of every year; beside them ``witnesses.csv``, and what the
+    member expects of reports."""
+    from .results.report_expectations import expectations_of, expectations_path, write_expectations
+
     target, beside = estimates_path(config), table_path(config, "witnesses")
     inputs = {"member": artifacts.sha256(artifacts.require(member_path(config), "train")), **_training_inputs(config),
               "estimates": artifacts.code_digest("results/estimates.py", "results/witness_table.py",
-                                                 "results/summaries.py")}
+                                                 "results/summaries.py", "results/report_expectations.py")}
+    expected = expectations_path(target)
 
     def make():
         panel, splits = open_panel(config), open_splits(config)
@@ -223,9 +227,10 @@ def estimate(config: Config, *, refresh: bool = False) -> Path:
         run = training.predict(member)
         witnesses = _describe_witnesses(member, run, panel, splits)
         write_estimates(run.flow.numpy(), run.stock.numpy(), None, config.years, list(panel.origin.values), target)
+        write_expectations(expectations_of(member.observation, config.years), expected)
         artifacts.write_text(beside, witnesses.to_csv(index=False, float_format="%.6g"))
 
-    return _made(target, inputs, make, config, "estimate", refresh, [beside])
+    return _made(target, inputs, make, config, "estimate", refresh, [beside, expected])
 
 
 @torch.no_grad()
@@ -282,18 +287,24 @@ def validate(config: Config, *, refresh: bool = False) -> Path:
     """Estimates against what was held out: ``scores.csv``; beside it net migration, stocks, world totals and errors."""
     from .results import errors, validation
     from .results.peers import published_net_migration
+    from .results.report_expectations import at_observations, expectations_path, open_expectations
 
-    target = scores_path(config)
+    target, beside = scores_path(config), expectations_path(estimates_path(config))
+    made = artifacts.read_manifest(estimates_path(config)) or {}
     inputs = {"estimates": artifacts.sha256(artifacts.require(estimates_path(config), "estimate")),
+              "expected": made.get("beside", {}).get(beside.name),
               "panel": artifacts.sha256(panel_path(config)), "splits": artifacts.sha256(splits_path(config)),
               "trusted": artifacts.sha256(paths.TRUSTED_OFFICES),
               "code": artifacts.code_digest("results", "baselines", "pipeline.py", "panel/harmonise.py",
-                                          "panel/trusted_offices.py", "sources/published.py", "sources/abel_cohen.py")}
+                                          "panel/trusted_offices.py", "model/spreads.py", "sources/published.py",
+                                          "sources/abel_cohen.py")}
 
     def make():
         estimates, panel, splits = load_estimates(config), open_panel(config), open_splits(config)
         peers = read_peers(config, panel, splits)
-        tables = {"scores": validation.validate(estimates.flow, panel, splits, peers)}
+        artifacts.require_whole(beside, "estimate", of=estimates_path(config))
+        expected = at_observations(open_expectations(beside, "estimate"), panel)
+        tables = {"scores": validation.validate(estimates.flow, panel, splits, peers, expected=expected)}
         whole = {k: v for k, v in peers.items() if v.dims != ("observation",) and "regions" not in k}
         net = {**whole, **(published_net_migration(config.years, codes()) if config.profile == "world" else {})}
         tables["net_migration_scores"] = validation.validate_net_migration(estimates.net_migration, panel, net)

@@ -41,6 +41,7 @@ from .results.peers import published_net_migration
 from .results.protocol_differences import TOGETHER
 from .results.protocol_tables import COLLECTED, Collected, file_name
 from .results.protocols import mean_of_members, score_flows, score_net_migration, score_stocks, splice
+from .results.report_expectations import at_observations, expectations_path, join_expectations, open_expectations
 from .results.targets import NO_NATIONAL, WITHHELD, measure_targets
 from .results.validation import OWN
 from .territories import codes
@@ -54,7 +55,7 @@ _SPOKEN = {"panel": "panel", "trusted": "list of trusted offices", "code": "code
 _TERRITORY_STREAM = 11    # the split's seed serves draws of its own for corridors
 MADE_BY = "humanflows protocols"
 _SCORING_CODE = ("protocols.py", "pipeline.py", "panel/withhold.py", "panel/trusted_offices.py", "results", "baselines",
-                 "sources/published.py", "sources/abel_cohen.py")
+                 "model/spreads.py", "sources/published.py", "sources/abel_cohen.py")
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,8 @@ def run_protocol(protocol: Protocol, profile: str, *, epochs: int | None = None,
 
     Returns
     -------
-    Path of ``scores.csv``; beside it ``net_migration.csv``, ``stocks.csv`` and ``estimates.nc`` (float32).
+    Path of ``scores.csv``; beside it ``net_migration.csv``, ``stocks.csv``, ``estimates.nc`` (float32) and what the
+    member expects of reports.
 
     Raises
     ------
@@ -122,14 +124,16 @@ def run_protocol(protocol: Protocol, profile: str, *, epochs: int | None = None,
     panel = pipeline.open_panel(config)
     splits = make_splits(panel, config.split)
     file = keep_estimates(withhold(panel, **protocol.withheld), splits, config, target, MADE_BY)
-    inputs = {"estimates": artifacts.sha256(file), "panel": training.content_digest(panel),
-              "withheld": dict(protocol.withheld), "trusted": artifacts.sha256(paths.TRUSTED_OFFICES),
+    inputs = {"estimates": artifacts.sha256(file), "expected": artifacts.sha256(expectations_path(file)),
+              "panel": training.content_digest(panel), "withheld": dict(protocol.withheld),
+              "trusted": artifacts.sha256(paths.TRUSTED_OFFICES),
               "seed": config.seed, "code": artifacts.code_digest(*_SCORING_CODE)}
 
     def make() -> dict[str, pd.DataFrame]:
         estimates = open_estimates(file)
         peers = peers_of(protocol, config, panel, splits)
-        return {"scores": _flow_table(protocol, config, panel, splits, estimates.flow, peers),
+        expected = at_observations(open_expectations(expectations_path(file), MADE_BY), panel)
+        return {"scores": _flow_table(protocol, config, panel, splits, estimates.flow, peers, expected),
                 **_other_tables(protocol, config, panel, estimates, peers)}
 
     return keep_tables(target, TABLES, inputs, make, config, MADE_BY)
@@ -145,10 +149,10 @@ def peers_of(protocol: Protocol, config: Config, panel: xr.Dataset, splits: xr.D
     return peers
 
 
-def _flow_table(protocol, config, panel, splits, flow, peers) -> pd.DataFrame:
+def _flow_table(protocol, config, panel, splits, flow, peers, expected) -> pd.DataFrame:
     hidden = withheld_observations(panel, **protocol.withheld)
     asked = [("train+validation", hidden), ("all", hidden)] if hidden.any() else [("held_out", None)]
-    tables = [score_flows(flow, panel, splits, peers, part=part, observations=mask, seed=config.seed)
+    tables = [score_flows(flow, panel, splits, peers, part=part, observations=mask, expected=expected, seed=config.seed)
               for part, mask in asked]
     return pd.concat(tables, ignore_index=True)
 
@@ -215,7 +219,9 @@ def cross_fitted(profile: str, kind: str = "fold", *, epochs: int | None = None,
     panel = pipeline.open_panel(config)
     members = [p for p in list_protocols(config, panel) if p.name.startswith(f"{kind}-")]
     files = [artifacts.require(folder(profile) / p.name / "estimates.nc", MADE_BY) for p in members]
-    inputs = {"estimates": [artifacts.sha256(f) for f in files], "panel": training.content_digest(panel),
+    beside = [artifacts.require(expectations_path(f), MADE_BY) for f in files]
+    inputs = {"estimates": [artifacts.sha256(f) for f in files], "expected": [artifacts.sha256(f) for f in beside],
+              "panel": training.content_digest(panel),
               "trusted": artifacts.sha256(paths.TRUSTED_OFFICES), "code": artifacts.code_digest(*_SCORING_CODE)}
 
     def make() -> dict[str, pd.DataFrame]:
@@ -226,8 +232,11 @@ def cross_fitted(profile: str, kind: str = "fold", *, epochs: int | None = None,
                       else observations_in(panel, splits, "held_out"))
             parts.append((hidden, open_estimates(file).flow, peers_of(protocol, config, panel, splits)))
         flow, peers = splice(panel, parts)
+        expected = join_expectations(panel, [(mask, open_expectations(f, MADE_BY))
+                                             for (mask, *_), f in zip(parts, beside)])
         hidden, splits = np.any([mask for mask, *_ in parts], axis=0), make_splits(panel, config.split)
-        tables = [score_flows(flow, panel, splits, peers, part=part, observations=hidden, seed=config.seed)
+        tables = [score_flows(flow, panel, splits, peers, part=part, observations=hidden, expected=expected,
+                              seed=config.seed)
                   for part in (("all",) if kind == "fold" else ("train+validation", "all"))]
         if kind == "fold":     # each corridor was held out by one member
             tables[0]["part"] = "held_out"
@@ -346,7 +355,7 @@ def summarise(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     flows = flows[(flows["horizon"] == "annual") & (flows["criterion"] == "residence") & (flows["part"] != "all")
                   & ~flows["protocol"].isin(single)]
     keys = ["protocol", "collection", "side", "part"]
-    scores = ["n", "r", "log_r", "cpc", "within_r", "log_bias"]
+    scores = ["n", "log_score", "r", "log_r", "cpc", "within_r", "log_bias"]
 
     def ours(offices: str) -> pd.DataFrame:
         rows = of_offices(flows, offices)

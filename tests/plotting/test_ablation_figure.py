@@ -41,6 +41,16 @@ def test_a_row_for_each_run_the_greatest_loss_on_top(table, draw):
     assert seeds.get_xdata() == pytest.approx([-0.04, -0.03])
 
 
+def test_the_log_score_stands_first_and_decides_the_order_where_there_is_one(table):
+    scored = table.assign(log_score=table.run.map({"gains": -2.0, "loses": -0.5}).fillna(-1.0) + 0.001 * table.seed)
+    axes = p.plot_ablation(scored).axes
+    assert len(axes) == 4 and axes[0].get_title("left").startswith("log score")
+    assert axes[0].get_yticklabels()[0].get_text() == "gains"
+    assert dot(axes[0], "gains").get_xdata()[0] < 0 < dot(axes[2], "gains").get_xdata()[0]
+    assert axes[2].get_title("left").startswith("R within")
+    assert p.plot_ablation(table).axes[0].get_title("left").startswith("R of logarithms")
+
+
 def test_colour_and_shape_say_what_is_beyond_chance(table):
     ax = p.plot_ablation(table).axes[0]
     assert to_hex(dot(ax, "loses").get_color()) == p.LOSS and dot(ax, "loses").get_marker() == "o"

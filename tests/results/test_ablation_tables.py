@@ -13,9 +13,19 @@ from humanflows.results.ablation import (
     is_ablation,
     short_table,
     shown_differences,
+    shown_scores,
 )
 
 SET = {"collection": "undesa_imfsc", "criterion": "residence", "horizon": "annual"}
+
+
+@pytest.fixture
+def scored(table):
+    """The same with log scores of reports: what costs most log R gains by them, and the other way round."""
+    score = {"no stocks": -0.70, EVERYTHING: -0.80, "no trade": -0.8, "better": -1.1, "silent": -0.8}
+    by_residence = table.criterion.eq("residence")
+    value = table.run.map(score) + 0.001 * table.seed
+    return table.assign(log_score=value.where(by_residence), log_score_n=pd.Series(8, table.index).where(by_residence))
 
 
 @pytest.fixture
@@ -87,6 +97,32 @@ def test_runs_are_sorted_by_what_they_lose(table):
     assert set(zip(shown.score, shown.side)) == {(s, k) for s in ("log_r", "within_r")
                                                  for k in ("immigration", "emigration")}
     assert by_what_it_buys(shown) == ["no stocks", "no trade", "better"]
+
+
+def test_runs_are_ranked_by_the_log_score_where_there_is_one(scored, table):
+    assert shown_scores(scored) == ("log_score", "within_r") and shown_scores(table) == ("log_r", "within_r")
+    shown = shown_differences(scored)
+    assert list(dict.fromkeys(shown.score)) == ["log_score", "within_r"]
+    assert by_what_it_buys(shown) == ["better", "no trade", "silent", "no stocks"]
+    made = differences(scored, "immigration", "log_score").set_index("run")
+    assert made.loc["better", "verdict"] == "below" and made.loc["no stocks", "verdict"] == "above"
+    # three seeds of everything a thousandth apart, and two of "better"
+    spread, times = np.sqrt((2 * 0.001**2 + 2 * 0.0005**2) / 3), student_t.ppf(0.975, 3)
+    assert made.margin["no trade"] == pytest.approx(times * spread * np.sqrt(1 + 1 / 3))
+    text = ablation_sentences(scored)
+    assert "over 8 reports of arrivals and 8 reports of departures" in text and "log R, arrivals" not in text
+    assert "- log score, arrivals: −0.798 with everything. Lower by more than chance: *better* (−0.300" in text
+    rows = short_table(scored)
+    assert list(rows[0])[1:4] == ["log score, arrivals", "log score, departures", "log R, arrivals"]
+
+
+def test_a_table_without_log_scores_says_nothing_of_them(table):
+    """That of release 1.1 has no such column; one that was scored without expectations has nothing in it."""
+    for earlier in (table, table.assign(log_score=np.nan, log_score_n=np.nan)):
+        assert "log score" not in ablation_sentences(earlier)
+        assert by_what_it_buys(shown_differences(earlier)) == ["no stocks", "no trade", "better"]
+        assert not any("log score" in head for row in short_table(earlier) for head in row)
+        assert is_ablation(earlier)
 
 
 def test_sentences_name_what_is_beyond_chance_alone(table):

@@ -32,10 +32,11 @@ def opened(blocks):
 
 def test_wins_losses_and_ties_stand_in_one_row_with_their_intervals(tables):
     table = opened(section("corridors", tables, TITLES))[0]
-    assert table.title == "All five folds. UN DESA flows, arrivals by residence, 1,234 cells"
+    assert table.title == "All five folds. UN DESA flows, arrivals by residence, 1,234 cells, 1,200 with a log score"
     own, reference, persistence = table.rows
     assert own == {"peer": "**humanflows**", "r": "0.800", "log_r": "0.700", "cpc": "0.600", "log_bias": "−0.100",
-                   "within_r": "0.500"}
+                   "within_r": "0.500", "log_score": "−0.900"}
+    assert reference["log_score"] == "–"        # nobody else says what it expects of reports
     fixed = {k: v.replace("\N{NO-BREAK SPACE}", " ") for k, v in reference.items()}
     assert fixed["r"] == "0.800<br><small>▲ +0.100<br>0.050 to 0.150</small>"
     assert fixed["log_r"] == "0.700<br><small>▼ −0.100<br>−0.200 to −0.050</small>"
@@ -43,6 +44,17 @@ def test_wins_losses_and_ties_stand_in_one_row_with_their_intervals(tables):
     assert fixed["within_r"] == "0.500<br><small>○ +0.010<br>−0.100 to 0.100</small>"
     assert fixed["log_bias"] == "−0.100"
     assert persistence["r"] == "0.800<br><small>+0.100</small>"         # a difference without an interval has no mark
+
+
+def test_tables_of_earlier_releases_have_no_log_score(tables):
+    """Column and number are left out, where nothing has one and where there is no such column."""
+    scores = tables["scores"]
+    for earlier in (scores.drop(columns=["log_score", "log_score_n"]), scores.assign(log_score=float("nan"))):
+        blocks = section("corridors", {**tables, "scores": earlier}, TITLES)
+        table = opened(blocks)[0]
+        assert table.title.endswith("1,234 cells") and "log_score" not in table.heads
+        every = next(b for b in blocks if isinstance(b, Table) and b.title.endswith("every set of cells"))
+        assert "log_score" not in every.heads and every.rows[0]["r"] == "0.800"
 
 
 def test_the_section_of_corridors(tables):
@@ -53,6 +65,7 @@ def test_the_section_of_corridors(tables):
     assert all("five years" in t.title for t in five.tables) and len(five.tables) == 2
     every = next(b for b in blocks if isinstance(b, Table) and b.title == "All five folds: every set of cells")
     assert every.folded and len(every.rows) == 5
+    assert [r["log_score"] for r in every.rows].count("−0.900") == 2       # of five sets those by residence and year
     assert every.rows[-1]["set"] == "OECD, arrivals by citizenship"
     assert every.rows[0]["peers_r"].replace("\N{NO-BREAK SPACE}", " ") == "▲ 1 ▼ 0 ○ 0"
     assert every.rows[0]["peers_log_r"].replace("\N{NO-BREAK SPACE}", " ") == "▲ 0 ▼ 1 ○ 0"
@@ -63,7 +76,7 @@ def test_the_section_of_corridors(tables):
 def test_every_figure_stands_twice_where_trusted_offices_report(with_trusted, tables):
     table = opened(section("corridors", with_trusted, TITLES))[0]
     assert table.title == ("All five folds. UN DESA flows, arrivals by residence, 1,234 cells, 321 of them by trusted "
-                           "offices")
+                           "offices, 1,200 with a log score")
     scores = [k for k in table.heads if k != "peer" and not k.endswith("_trusted")]
     assert list(table.heads) == ["peer", *(k for s in scores for k in (s, f"{s}_trusted"))]
     assert table.heads["log_r"] == "log R" and table.heads["log_r_trusted"] == "log R, trusted"
@@ -110,7 +123,7 @@ def test_the_overview_counts_wins_and_losses_and_no_fold_twice(tables):
 
 def test_blind_years_have_flows_and_net_migration(tables):
     blocks = section("years", tables, TITLES)
-    assert opened(blocks)[0].title == "Blind from 2022. Meta, moves by residence, 1,234 cells"
+    assert opened(blocks)[0].title == "Blind from 2022. Meta, moves by residence, 1,234 cells, 1,200 with a log score"
     assert len(opened(blocks)) == 1                                     # "all" corridors are not shown twice
     net = blocks[-1]
     assert isinstance(net, Fold) and net.tables[0].title.startswith("Blind years, UN World Population Prospects")

@@ -191,8 +191,8 @@ def scores_part() -> str:
                                 for source, tables in folded.items())])
 
 
-_ABLATED = {"r": ("R", 3), "log_r": ("log R", 3), "cpc": ("CPC", 3), "log_bias": ("log bias", 2),
-            "within_r": ("R within corridor", 2)}
+_ABLATED = {"log_score": ("log score", 3), "r": ("R", 3), "log_r": ("log R", 3), "cpc": ("CPC", 3),
+            "log_bias": ("log bias", 2), "within_r": ("R within corridor", 2)}
 
 
 def ablation_part() -> str:
@@ -230,12 +230,13 @@ def ablation_part() -> str:
              "chance, by as many seeds as the run has.\n````\n"]
     titles = {name: source.title for name, source in SOURCES.items()}
     sets = ["collection", "side", "criterion", "horizon", "offices"]
-    means = with_offices(table).groupby([*sets, "run"], sort=False)[list(_ABLATED)].mean()
+    known = {c: about for c, about in _ABLATED.items() if c in table and table[c].notna().any()}
+    means = with_offices(table).groupby([*sets, "run"], sort=False)[list(known)].mean()
     for (collection, side, criterion, horizon, offices), group in means.groupby(level=sets, sort=False):
         if (criterion, horizon) == (SHOWN["criterion"], SHOWN["horizon"]) and collection != SHOWN["collection"]:
-            rows = [{"run": keys[-1], **{c: _score(row[c], d) for c, (_, d) in _ABLATED.items()}}
+            rows = [{"run": keys[-1], **{c: _score(row[c], d) for c, (_, d) in known.items()}}
                     for keys, row in group.iterrows()]
-            head = {"run": "training", **{c: head for c, (head, _) in _ABLATED.items()}}
+            head = {"run": "training", **{c: head for c, (head, _) in known.items()}}
             whose = ", trusted offices" if offices == TRUSTED else ""
             parts.append(f"````{{dropdown}} {titles.get(collection, collection)}, {side}{whose}\n"
                          f"{markdown_table(rows, head)}\n````\n")

@@ -8,11 +8,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from ..results.ablation import COLUMNS, SHOWN_SCORES, SHOWN_SIDES, by_what_it_buys, shown_differences
+from ..results.ablation import COLUMNS, SHOWN_SIDES, by_what_it_buys, shown_differences, shown_scores
 from .charts import _check_columns, _empty
 from .style import GAIN, INK, LAND, LOSS, PAPER, QUIET
 
-TITLES = {"log_r": "R of logarithms", "within_r": "R within corridors"}
+TITLES = {"log_score": "log score, nats a report", "log_r": "R of logarithms", "within_r": "R within corridors"}
 SIDE_TITLES = {"immigration": "arrivals", "emigration": "departures"}
 # colour, marker, what it says: shape and place repeat the colour
 VERDICTS = {"below": (LOSS, "o", "worse than everything"), "above": (GAIN, "D", "better than everything"),
@@ -23,9 +23,10 @@ _CUT = 8.0     # what lies as many times further out than the median dot, or the
 def plot_ablation(table: pd.DataFrame) -> Figure:
     """How far each run lies from everything as it is: a row for each run, a panel for each score and side.
 
-    The run that loses most without its part is on top. Dots are means over seeds, short strokes the lowest and highest
-    seed where a run has several; the band holds 95% of runs that differ by chance. A dot beyond the panel is drawn at
-    its edge with its number.
+    The scores are the log score of reports and R within corridors; of a table without log scores, R of logarithms
+    stands first. The run that loses most of the first score without its part is on top. Dots are means over seeds,
+    short strokes the lowest and highest seed where a run has several; the band holds 95% of runs that differ by chance.
+    A dot beyond the panel is drawn at its edge with its number.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ def plot_ablation(table: pd.DataFrame) -> Figure:
     runs = by_what_it_buys(shown) if len(shown) else []
     if not runs:
         raise _empty(what, "run beside everything as it is")
-    panels = [(score, side) for score in SHOWN_SCORES for side in SHOWN_SIDES]
+    panels = [(score, side) for score in shown_scores(table) for side in SHOWN_SIDES]
     figure, axes = plt.subplots(1, len(panels), figsize=(12, 0.27 * len(runs) + 2.0), sharey=True)
     verdicts = set()
     for ax, (score, side) in zip(axes, panels):

@@ -15,9 +15,11 @@ EVERYTHING = "everything"
 SETS = ("collection", "side", "criterion", "horizon")
 SCORES = ("n", "r", "log_r", "root_r", "abs_log_error", "cpc", "log_bias", "within_r", "change_r")
 COLUMNS = ("run", "seed", *SETS, *SCORES, "year", "persons")
-LATER = ("offices", "median_log_error")      # columns that tables made before them lack: see results.offices
+# Columns that tables made before them lack: see results.offices, results.report_expectations.
+LATER = ("offices", "median_log_error", "log_score", "log_score_n")
 SHOWN_SIDES = ("immigration", "emigration")      # of the collection and criterion of the validation protocol
-SHOWN_SCORES = ("log_r", "within_r")
+SHOWN_SCORES = ("log_score", "within_r")         # the first is the one that runs are ranked by
+EARLIER_SCORES = ("log_r", "within_r")           # of tables without a log score
 _EQUAL = 1e-9    # differences below this are of floats, not of runs
 SHOWN = {"collection": "undesa_imfsc", "criterion": "residence", "horizon": "annual", "offices": ALL}
 
@@ -55,10 +57,13 @@ def differences(table: pd.DataFrame, side: str, score: str, **others) -> pd.Data
     over its seeds), ``difference``, ``lowest, highest`` (difference of its lowest and highest seed), ``seeds``,
     ``margin`` (of the difference, by chance; that of everything is for a run with one seed; NaN where no run has two
     seeds), and ``verdict``: "below" or "above" where the difference is beyond the margin, otherwise "within". Runs
-    without this set or score are NaN; the table is empty where everything has none.
+    without this set or score are NaN; the table is empty where everything has none, or no run.
     """
     columns = ["run", "value", "difference", "lowest", "highest", "seeds", "margin", "verdict"]
-    rows = rows_of(table, side, **others).dropna(subset=[score])
+    rows = rows_of(table, side, **others)
+    if score not in rows:       # a table made before it was measured
+        return pd.DataFrame(columns=columns)
+    rows = rows.dropna(subset=[score])
     base = rows.loc[rows["run"] == EVERYTHING, score]
     if not len(base):
         return pd.DataFrame(columns=columns)
@@ -81,8 +86,18 @@ def differences(table: pd.DataFrame, side: str, score: str, **others) -> pd.Data
                        seeds=seeds, margin=margin, verdict=verdict)[columns]
 
 
-def shown_differences(table: pd.DataFrame, scores: Sequence[str] = SHOWN_SCORES) -> pd.DataFrame:
-    """Differences of the scores that the figure shows, ``side`` and ``score`` before their columns."""
+def shown_scores(table: pd.DataFrame) -> tuple[str, ...]:
+    """The scores that are shown of a table, the one that runs are ranked by first: log scores where it has them."""
+    scored = any(len(differences(table, side, SHOWN_SCORES[0])) for side in SHOWN_SIDES)
+    return SHOWN_SCORES if scored else EARLIER_SCORES
+
+
+def shown_differences(table: pd.DataFrame, scores: Sequence[str] | None = None) -> pd.DataFrame:
+    """Differences of the scores that the figure shows, ``side`` and ``score`` before their columns.
+
+    ``scores`` are those of :func:`shown_scores` by default.
+    """
+    scores = shown_scores(table) if scores is None else scores
     parts = [differences(table, side, score).assign(side=side, score=score)
              for score in scores for side in SHOWN_SIDES]
     whole = pd.concat(parts, ignore_index=True)
@@ -96,7 +111,7 @@ def by_what_it_buys(shown: pd.DataFrame) -> list[str]:
     return mean.dropna().sort_values(kind="stable").index.tolist()
 
 
-_NAMES = {"log_r": "log R", "within_r": "R within corridors"}
+_NAMES = {"log_score": "log score", "log_r": "log R", "within_r": "R within corridors"}
 _SIDE_NAMES = {"immigration": "arrivals", "emigration": "departures"}
 
 
@@ -110,6 +125,7 @@ def ablation_sentences(table: pd.DataFrame) -> str:
     said = [f"There {'is' if repeats == 1 else 'are'} {_count(repeats, 'run')} of everything as it is, by as many "
             f"seeds, and {_count(number, 'way')} of leaving out or changing one part. If none of them mattered, "
             f"chance alone would still place about {max(1, round(0.05 * number))} beyond the margin in each set."]
+    said[0] += _about_log_score(table) if "log_score" in set(shown["score"]) else ""
     for (score, side), rows in shown.groupby(["score", "side"], sort=False):
         base, others = rows[rows["run"] == EVERYTHING].iloc[0], rows[rows["run"] != EVERYTHING]
         worse = others[others["verdict"] == "below"].sort_values("difference", kind="stable")
@@ -117,6 +133,19 @@ def ablation_sentences(table: pd.DataFrame) -> str:
         said.append(f"- {_NAMES[score]}, {_SIDE_NAMES[side]}: {_number(base['value'])} with everything. "
                     f"Lower by more than chance: {_fell_out(worse)}. Higher: {_fell_out(better)}.")
     return said[0] + "\n\n" + "\n".join(said[1:]) + "\n"
+
+
+def _about_log_score(table: pd.DataFrame) -> str:
+    """What the log score is, and of how many reports."""
+    numbers = []
+    for side in SHOWN_SIDES:
+        rows = rows_of(table, side)
+        number = rows.loc[rows["run"] == EVERYTHING, "log_score_n"].max() if "log_score_n" in rows else np.nan
+        if number > 0:
+            numbers.append(f"{int(number):,} reports of {_SIDE_NAMES[side]}")
+    about = f", over {' and '.join(numbers)}" if numbers else ""
+    return (" Runs are ranked by the log score: the mean log density of a report under the estimate and the bias and "
+            f"spread that reports of other corridors taught{about}, in nats a report; higher is better.")
 
 
 def _count(number: int, what: str) -> str:
@@ -142,7 +171,9 @@ def _signed(value: float, decimals: int = 3) -> str:
 def table_columns(table: pd.DataFrame) -> dict[str, tuple[str, str, dict]]:
     """Columns of the short table by heading: side, score, and what else names the set of cells."""
     net = {"collection": "wpp", "criterion": ""}
-    columns = {"log R, arrivals": ("immigration", "log_r", {}), "log R, departures": ("emigration", "log_r", {}),
+    columns = {"log score, arrivals": ("immigration", "log_score", {}),
+               "log score, departures": ("emigration", "log_score", {}),
+               "log R, arrivals": ("immigration", "log_r", {}), "log R, departures": ("emigration", "log_r", {}),
                "R within, arrivals": ("immigration", "within_r", {}),
                "R within, departures": ("emigration", "within_r", {}),
                "log bias, arrivals": ("immigration", "log_bias", {}),

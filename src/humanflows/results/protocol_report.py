@@ -32,10 +32,11 @@ RESULTS = {"hit": "✓\N{NO-BREAK SPACE}hit", "missed": "✗\N{NO-BREAK SPACE}mi
 _SIDES = {"immigration": "arrivals", "emigration": "departures", "both": "moves"}
 _FIXED = "\N{NO-BREAK SPACE}"
 _FLOW_HEADS = {"peer": "estimates", **{s: NAMES[s] for s in ("r", "log_r", "cpc")}, "log_bias": "log bias",
-               "within_r": NAMES["within_r"]}
+               "within_r": NAMES["within_r"], "log_score": "log score"}
 # What a folded table has of our own scores; earlier releases lack some of them.
 _SET_SCORES = {"r": "R", "log_r": "log R", "abs_log_error": "abs. log error", "median_log_error": "median log error",
-               "cpc": "CPC", "log_bias": "log bias", "within_r": NAMES["within_r"], "change_r": "R of five-year change"}
+               "cpc": "CPC", "log_bias": "log bias", "within_r": NAMES["within_r"], "change_r": "R of five-year change",
+               "log_score": "log score"}
 _NET_HEADS = {"peer": "estimates", "r": "R", "within_r": "R over time", "abs_error": "mean abs. error, persons"}
 _REFERENCES = {"wpp": "UN World Population Prospects", "national": "national statistics"}
 _FIGURES = {
@@ -139,7 +140,8 @@ def _score_tables(flows: pd.DataFrame, head: str, titles: Mapping[str, str], hor
         name = (f"{head}. {titles.get(collection, collection)}, {_SIDES[side]} by residence{years}, "
                 f"{cells['n'].iloc[0]:,.0f} cells")
         name += f", {theirs['n'].iloc[0]:,.0f} of them by trusted offices" if len(theirs) else ""
-        heads = {k: h for k, h in _FLOW_HEADS.items() if k == "peer" or cells[k].notna().any()}
+        name += _about_log_score(cells)
+        heads = {k: h for k, h in _FLOW_HEADS.items() if k == "peer" or (k in cells and cells[k].notna().any())}
         texts = [{**_scored(row, heads), **({f"{k}{_TRUSTED}": v for k, v in _scored(
             beside.get(row["peer"], {"peer": row["peer"]}), heads).items() if k != "peer"} if len(theirs) else {})}
             for row in cells.to_dict("records")]
@@ -148,6 +150,13 @@ def _score_tables(flows: pd.DataFrame, head: str, titles: Mapping[str, str], hor
                                                for end, said in (("", ""), (_TRUSTED, ", trusted"))}}
         made.append(Table(name, texts, heads))
     return sorted(made, key=lambda t: _SIDES["immigration"] not in t.title)
+
+
+def _about_log_score(cells: pd.DataFrame) -> str:
+    """How many of a set's cells have a log score, where any has."""
+    if "log_score" not in cells or cells["log_score"].isna().all():
+        return ""
+    return f", {cells['log_score_n'].max():,.0f} with a log score"
 
 
 def _scored(row: Mapping, heads: Mapping[str, str]) -> dict[str, str]:
@@ -183,6 +192,7 @@ def _sets_table(flows: pd.DataFrame, head: str, names: Mapping[str, str], titles
     """One row for each set of cells and for whose reports: our scores, and how many peers we are ahead of, behind, or
     undecided with."""
     flows = flows[flows["part"] != "all"]
+    known = {s: h for s, h in _SET_SCORES.items() if s in flows and flows.loc[flows["peer"] == OWN, s].notna().any()}
     rows = []
     keys = ["protocol", "collection", "side", "criterion", "horizon", "offices"]
     for (protocol, collection, side, criterion, horizon, offices), cells in flows.groupby(keys, sort=False):
@@ -193,9 +203,8 @@ def _sets_table(flows: pd.DataFrame, head: str, names: Mapping[str, str], titles
         years = ("" if horizon == "annual" else ", five years") + (", trusted offices" if offices == TRUSTED else "")
         rows.append({"protocol": names.get(protocol, ""), "set": f"{titles.get(collection, collection)}, "
                      f"{_SIDES[side]} by {criterion}{years}", "n": f"{int(own['n']):,}",
-                     **{s: signed(own[s], plus=False) for s in _SET_SCORES},
+                     **{s: signed(own[s], plus=False) for s in known},
                      **{f"peers_{s}": _counted(differences(cells, (s,))["verdict"]) for s in ("r", "log_r")}})
-    known = {s: h for s, h in _SET_SCORES.items() if flows.loc[flows["peer"] == OWN, s].notna().any()}
     heads = {"protocol": "protocol", "set": "set", "n": "cells", **known, "peers_r": "peers, R",
              "peers_log_r": "peers, log R"}
     if not names:

@@ -19,7 +19,7 @@ from .targets import COLUMNS as TARGET_COLUMNS
 COLLECTED = ("scores", "net_migration", "stocks", "targets")     # protocol_<name>.csv, as `humanflows protocols` writes
 _UNREAD = ("dropped", "learned_from", "note")
 # Columns of scores that releases made before them lack: they are read as against all reports, and as not measured.
-_LATER = ("offices", "abs_log_error", "median_log_error", "change_r")
+_LATER = ("offices", "abs_log_error", "median_log_error", "change_r", "log_score", "log_score_n")
 COLUMNS: dict[str, tuple[str, ...]] = {
     "scores": ("protocol", *(c for c in FLOW_COLUMNS if c not in _UNREAD)),
     "net_migration": ("protocol", *(c for c in NET_COLUMNS if c not in _UNREAD)),

@@ -19,6 +19,8 @@ from .bootstrap import (
     r_of_sums,
     resampled_median,
 )
+from .report_expectations import COLUMNS as LOG_SCORE
+from .report_expectations import add_log_score
 from .scores import SCORES, bootstrap_differences, pearson_r, score
 from .validation import (
     OWN,
@@ -45,15 +47,16 @@ def _difference_columns(scores: Sequence[str]) -> list[str]:
 
 
 FLOW_COLUMNS = ("collection", "side", "criterion", "horizon", "part", "offices", "peer", *SCORES,
-                *_difference_columns(COMPARED), "dropped", "learned_from", "note")
+                *_difference_columns(COMPARED), "dropped", "learned_from", "note",
+                *LOG_SCORE)
 NET_COLUMNS = ("set", "reference", "horizon", "peer", "n", "r", "within_r", "territories", "abs_error",
                *_difference_columns(NET_COMPARED), "dropped", "learned_from")
 STOCK_COLUMNS = ("set", "revision", "quantity", "peer", "n", "r", "r_scaled")
 
 
 def score_flows(estimates: xr.DataArray, panel: xr.Dataset, splits: xr.Dataset, peers: Mapping[str, xr.DataArray], *,
-                part: str = "held_out", observations: np.ndarray | None = None, draws: int = DRAWS,
-                seed: int = 0) -> pd.DataFrame:
+                part: str = "held_out", observations: np.ndarray | None = None,
+                expected: xr.Dataset | None = None, draws: int = DRAWS, seed: int = 0) -> pd.DataFrame:
     """Scores of flows, and how far our own lie above each peer's.
 
     Parameters
@@ -63,13 +66,16 @@ def score_flows(estimates: xr.DataArray, panel: xr.Dataset, splits: xr.Dataset, 
     peers : as for :func:`humanflows.results.validation.validate`.
     part : key of ``WHOSE``.
     observations : bool (observation,), those that a protocol withheld; all by default.
+    expected : what our estimates expect of each of the panel's reports (observation,), learned without the reports that
+        are scored (``results.report_expectations``); without it there is no log score.
     draws, seed : of the bootstrap.
 
     Returns
     -------
     DataFrame with columns ``FLOW_COLUMNS``. ``difference_r`` is our score less the peer's, between ``…_lower`` and
     ``…_upper`` in 95% of draws of corridors; NaN in our own row. Sets without a cell are left out. ``offices`` tells
-    rows about all reports from those about reports of trusted offices.
+    rows about all reports from those about reports of trusted offices. ``log_score``, ours alone, is about
+    ``log_score_n`` of the cells: those whose series and year other corridors say something about.
     """
     everyone, n = beside(estimates, peers), panel.sizes["origin"]
     tables = []
@@ -85,7 +91,7 @@ def score_flows(estimates: xr.DataArray, panel: xr.Dataset, splits: xr.Dataset, 
         if len(values) > 1:     # the label of a corridor names its witness too; offices of one pair are drawn together
             rows = bootstrap_differences(observed, values, corridor, cluster=corridor % (n * n), draws=draws, seed=seed)
             table = table.merge(_wide(rows[rows["score"].isin(COMPARED)]), on="peer", how="left", validate="1:1")
-        tables.append(table)
+        tables.append(add_log_score(table, OWN, labels, cells[keep], values[OWN], expected))
     whole = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(FLOW_COLUMNS))
     return about_peers(whole, everyone).reindex(columns=list(FLOW_COLUMNS))
 

@@ -25,11 +25,14 @@ from ..panel.splits import observations_in
 from ..panel.trusted_offices import is_trusted
 from .estimates import net_migration_of, world_total
 from .offices import ALL, TRUSTED
+from .report_expectations import COLUMNS as LOG_SCORE
+from .report_expectations import add_log_score
 from .scores import MIN_YEARS, SCORES, coverage, crps_from_quantiles, pearson_r, score_table
 
 OWN = "humanflows"
 OWN_LEARNED_FROM = "the other corridors of the same collections, stocks and net migration"
-COLUMNS = ("collection", "side", "criterion", "horizon", "offices", "peer", *SCORES, "dropped", "learned_from", "note")
+COLUMNS = ("collection", "side", "criterion", "horizon", "offices", "peer", *SCORES, "dropped", "learned_from", "note",
+           *LOG_SCORE)
 INTERVALS = (0.5, 0.8, 0.9, 0.95)
 
 
@@ -102,7 +105,7 @@ def flow_cells(panel: xr.Dataset, splits: xr.Dataset, parts="held_out",
 
 
 def validate(estimates: xr.DataArray, panel: xr.Dataset, splits: xr.Dataset, peers: Mapping[str, xr.DataArray],
-             *, parts="held_out") -> pd.DataFrame:
+             *, parts="held_out", expected: xr.Dataset | None = None) -> pd.DataFrame:
     """Scores of the estimates and of their peers, per collection, side, criterion and horizon, and whose reports.
 
     Parameters
@@ -114,10 +117,13 @@ def validate(estimates: xr.DataArray, panel: xr.Dataset, splits: xr.Dataset, pee
         or (observation,), one number for each of the panel's observations, scored at the horizon that its attribute
         ``horizon`` names (both where it has none). Attribute ``learned_from`` says what the peer had seen.
     parts : ``"held_out"`` for the protocol; others to see how much is fitted.
+    expected : what the estimates expect of each of the panel's reports (observation,), learned from other corridors
+        than those scored (``results.report_expectations``); without it there is no log score.
 
     Returns
     -------
-    DataFrame with columns ``COLUMNS``; ``dropped`` counts the cells that some peer had nothing for.
+    DataFrame with columns ``COLUMNS``; ``dropped`` counts the cells that some peer had nothing for, ``log_score_n`` the
+    reports that the log score is about, of the estimates alone.
 
     Raises
     ------
@@ -126,8 +132,9 @@ def validate(estimates: xr.DataArray, panel: xr.Dataset, splits: xr.Dataset, pee
     """
     _dims(estimates, OWN, {("year", "origin", "destination")})
     everyone = beside(estimates, peers)
-    tables = [_table(cells, values, **labels) for labels, cells, values in score_sets(everyone, panel, splits, parts)]
-    result = pd.concat(tables) if tables else pd.DataFrame(columns=COLUMNS)
+    tables = [_table(cells, values, labels, expected)
+              for labels, cells, values in score_sets(everyone, panel, splits, parts)]
+    result = pd.concat(tables) if tables else pd.DataFrame(columns=list(COLUMNS))
     return about_peers(result, everyone)[list(COLUMNS)].reset_index(drop=True)
 
 
@@ -241,10 +248,13 @@ def _five_year(cells: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     return sums[full].reset_index(drop=True), position[number]
 
 
-def _table(cells, values, **labels) -> pd.DataFrame:
+def _table(cells, values, labels, expected) -> pd.DataFrame:
     values = {n: v for n, v in values.items() if not np.isnan(v).all()}
-    return score_table(cells["persons"].to_numpy(), values, cells["corridor"].to_numpy(), cells["year"].to_numpy(),
-                       **labels)
+    table = score_table(cells["persons"].to_numpy(), values, cells["corridor"].to_numpy(), cells["year"].to_numpy(),
+                        **labels)
+    keep = np.all([~np.isnan(v) for v in values.values()], axis=0) & np.ones(len(cells), dtype=bool)
+    own = values[OWN][keep] if OWN in values else np.empty(0)
+    return add_log_score(table, OWN, labels, cells[keep], own, expected if len(own) else None)
 
 
 def validate_intervals(quantiles: xr.DataArray, panel: xr.Dataset, splits: xr.Dataset, *, parts="held_out",
