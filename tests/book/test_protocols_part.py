@@ -28,7 +28,8 @@ def test_a_release_without_protocols_says_so_in_every_section(project):
 
 def test_figures_tables_and_folded_tables_are_written(released):
     text = book.protocols_part("corridors")
-    assert text.startswith("**All five folds. UN DESA flows, arrivals by residence, 1,234 cells**\n\n| estimates | R |")
+    assert text.startswith("**All five folds. UN DESA flows, arrivals by residence, 1,234 cells")
+    assert "\n\n| estimates | R |" in text
     assert "```{figure} ../data/release/figures/protocol_five_years.png" in text
     assert "`````{dropdown} All five folds: five-year sums\n**All five folds." in text
     assert "````{dropdown} All five folds: every set of cells\n| set |" in text
