@@ -153,11 +153,17 @@ def test_a_member_learns_nothing_of_what_it_is_not_to_see(panel, tmp_path, desig
     assert not np.array_equal(flows[0], open_estimates(tmp_path / "seen" / ensemble.ESTIMATES).flow.values)
 
 
-def test_whole_members_hold_nothing_out_and_stop_by_other_corridors(panel):
+def test_whole_members_learn_from_every_corridor(panel):
     config = ensemble.ensemble_config("twin", design="whole", settings=SMALL)
     assert not ensemble.never_saw(panel, config).any()
     splits = [make_splits(panel, member_config(config, k).split) for k in (1, 2)]
-    assert not any(s.held_out.any() for s in splits)
+    assert not any(s.held_out.any() or s.validation.any() for s in splits)
+
+
+def test_other_members_set_other_corridors_aside(panel):
+    config = ensemble.ensemble_config("twin", design="blind", settings=SMALL)
+    splits = [make_splits(panel, member_config(config, k).split) for k in (1, 2)]
+    assert all(s.validation.any() for s in splits)
     assert (splits[0].validation.values != splits[1].validation.values).any()
 
 

@@ -1,6 +1,6 @@
 """What the members of an ensemble do not see: nothing, corridors and offices in turn, or the last years.
 
-- ``whole``: everything is learned from, but for a few corridors, others for each member, that say when to stop;
+- ``whole``: everything is learned from; no corridor is set aside to say when to stop, the last weights count;
 - ``crossed``: member k sees neither one fold of the corridors nor one group of offices, so that every corridor and
   every office has members that never saw it;
 - ``blind``: no migration figure of the last years in which most offices report.
@@ -59,12 +59,15 @@ def member_config(config: Config, number: int) -> Config:
     number : of the member, from 1.
     """
     row, column = divmod(number - 1, config.split.folds)
-    fold, group = 0, 0
+    fold, group, aside = 0, 0, config.split.validation_share
+    if config.ensemble.design == "whole":
+        aside = 0.0      # a corridor that one member never saw would be drawn away from its reports in the mean of all
     if config.ensemble.design == "crossed":
         fold, group = column + 1, (row + column) % REPORTER_GROUPS + 1
     plain = EnsembleConfig()
     return replace(config, seed=config.seed + number - 1,
-                   split=replace(config.split, held_out_fold=fold, validation_draw=number),
+                   split=replace(config.split, held_out_fold=fold, validation_draw=number,
+                                 validation_share=aside),
                    ensemble=replace(config.ensemble, members=plain.members, blind_members=plain.blind_members,
                                     without_group=group))
 
