@@ -82,7 +82,7 @@ def read_systems(file: Path | None = None) -> pd.DataFrame:
         For two rows of equal specificity that speak of the same report.
     """
     file = Path(file or paths.REPORTING_SYSTEMS)
-    frame = _read(file, SYSTEM_COLUMNS)
+    frame = read_text_table(file, SYSTEM_COLUMNS)
     check_codes(frame["reporter"], file=file, outside=NO_TERRITORY)
     for column, allowed in _CLOSED.items():
         _check_among(frame, column, allowed, file)
@@ -120,7 +120,7 @@ def read_classes(file: Path | None = None) -> pd.DataFrame:
         For a term that stands twice.
     """
     file = Path(file or paths.REPORTING_CLASSES)
-    frame = _read(file, CLASS_COLUMNS)
+    frame = read_text_table(file, CLASS_COLUMNS)
     _check_among(frame, "part", ("duration", "class"), file)
     _check_among(frame, "basis", ("literature", "choice"), file)
     for column in ("log_bias_mean", "log_bias_sd", "spread"):
@@ -160,7 +160,7 @@ def read_coefficients(file: Path | None = None) -> pd.DataFrame:
         For an unknown duration or a factor that is no positive number.
     """
     file = Path(file or paths.DURATION_COEFFICIENTS)
-    frame = _read(file, COEFFICIENT_COLUMNS)
+    frame = read_text_table(file, COEFFICIENT_COLUMNS)
     _check_among(frame, "duration", DURATIONS, file)
     number = pd.to_numeric(frame["coefficient"], errors="coerce")
     _refuse(frame, ~(np.isfinite(number) & (number > 0)), "coefficient", file, "write a positive number")
@@ -239,8 +239,14 @@ def _sides_of(name: str) -> tuple[str, ...]:
     return ("both",) if name == "platform" else ("immigration", "emigration")
 
 
-def _read(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """A table of text, indexed by the line in the file."""
+def read_text_table(file: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """A table of text with exactly these columns, indexed by the line in the file.
+
+    Raises
+    ------
+    SchemaError
+        For a file that is no such table.
+    """
     try:
         frame = pd.read_csv(file, dtype=str, keep_default_na=False, index_col=False)
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:

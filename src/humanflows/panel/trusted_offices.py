@@ -16,6 +16,7 @@ import xarray as xr
 from .. import paths
 from ..errors import DuplicateKeyError, SchemaError
 from ..territories import check_codes
+from .reporting_systems import read_text_table
 
 COLUMNS = ("reporter", "side", "reason", "reference")
 BOTH_SIDES = "*"
@@ -44,15 +45,7 @@ def read_trusted_offices(file: Path | None = None) -> pd.DataFrame:
         For an office that has two rows for one side.
     """
     file = Path(file or paths.TRUSTED_OFFICES)
-    try:
-        frame = pd.read_csv(file, dtype=str, keep_default_na=False, index_col=False)
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise SchemaError(file, f"the table cannot be read: {error}", "write it as UTF-8 text with commas, a cell with "
-                          "commas in double quotes") from error
-    if list(frame.columns) != list(COLUMNS):
-        raise SchemaError(file, f"the columns are {', '.join(map(str, frame.columns))}",
-                          f"write the header {','.join(COLUMNS)}")
-    frame.index = pd.RangeIndex(2, len(frame) + 2)
+    frame = read_text_table(file, COLUMNS)
     check_codes(frame["reporter"], file=file)
     for column, bad, remedy in (
             ("side", ~frame["side"].isin((*SIDES, BOTH_SIDES)), f"use one of {', '.join((*SIDES, BOTH_SIDES))}"),
