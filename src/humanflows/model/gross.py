@@ -28,12 +28,12 @@ def read_gross(panel: xr.Dataset, mask: np.ndarray, corridors: np.ndarray) -> di
     """
     rates, reporting = _reported_rates(panel, mask, corridors)
     predictors = _predictors(panel)
-    told = np.isfinite(rates).sum(0) >= FEWEST_YEARS
-    if told.sum() < FEWEST:
+    enough = np.isfinite(rates).sum(0) >= FEWEST_YEARS
+    if enough.sum() < FEWEST:
         return {}
     with np.errstate(invalid="ignore"):
-        level = np.nanmean(rates[:, told], 0)
-        at = np.where(np.isfinite(rates[:, told])[..., None], predictors[:, told], np.nan)
+        level = np.nanmean(rates[:, enough], 0)
+        at = np.where(np.isfinite(rates[:, enough])[..., None], predictors[:, enough], np.nan)
     x = np.nanmean(at, 0)
     centre, scale = x.mean(0), np.maximum(x.std(0), 1e-6)
     z = (x - centre) / scale

@@ -116,8 +116,8 @@ def _validation_score(panel, validation: np.ndarray, observation: ObservationMod
     years, n = panel.sizes["year"], panel.sizes["origin"]
     known = (observation.bias_witness * years + observation.bias_year).cpu().numpy()
     cell = np.searchsorted(known, w * years + y)
-    told = (known[np.minimum(cell, len(known) - 1)] == w * years + y) if len(known) else np.zeros(len(w), bool)
-    chosen = np.flatnonzero(validation[o, d] & told & (panel.witness_criterion.values == "residence")[w])
+    learned = (known[np.minimum(cell, len(known) - 1)] == w * years + y) if len(known) else np.zeros(len(w), bool)
+    chosen = np.flatnonzero(validation[o, d] & learned & (panel.witness_criterion.values == "residence")[w])
     position = torch.as_tensor(y[chosen] * n * n + o[chosen] * n + d[chosen])
     observed = torch.as_tensor(np.log1p(panel.flow_persons.values[chosen]), dtype=torch.float32)
     spread, cell = observation.series_spread.cpu()[y[chosen], w[chosen]], torch.as_tensor(cell[chosen])

@@ -46,14 +46,14 @@ def report_priors(panel: xr.Dataset, systems: pd.DataFrame | None = None,
         at = np.unique(np.stack([panel.flow_witness.values, panel.flow_year.values]).astype(np.int64), axis=1)
         series = pd.DataFrame({k: panel[f"witness_{k}"].values.astype(str)[at[0]] for k in (*SERIES, "flow_type")})
         series = series.assign(year=panel.year.values[at[1]], position=range(at.shape[1]))
-        told = add_priors(describe_reports(series, systems), classes)
-        told = series[[*SERIES, "year", "position"]].merge(told, on=[*SERIES, "year"], how="left")
-        told = told.sort_values("position")
+        described = add_priors(describe_reports(series, systems), classes)
+        described = series[[*SERIES, "year", "position"]].merge(described, on=[*SERIES, "year"], how="left")
+        described = described.sort_values("position")
         classes_at, durations_at = ({name: k for k, name in enumerate(x)} for x in (CLASSES, DURATIONS))
-        first_years = [{int(b.strip()[:4]) for b in cell.split(AND)} if cell else set() for cell in told["breaks"]]
-        for name, values in zip(NAMES, (told["log_bias_mean"], told["log_bias_sd"], told["spread"], told["row"],
-                                        told["class"].map(classes_at), told["duration"].map(durations_at),
-                                        [year in breaks for year, breaks in zip(told["year"], first_years)])):
+        first_years = [{int(b.strip()[:4]) for b in cell.split(AND)} if cell else set() for cell in described["breaks"]]
+        for name, values in zip(NAMES, (*(described[k] for k in ("log_bias_mean", "log_bias_sd", "spread", "row")),
+                                        described["class"].map(classes_at), described["duration"].map(durations_at),
+                                        [year in breaks for year, breaks in zip(described["year"], first_years)])):
             out[name][at[0], at[1]] = np.asarray(values)
     about = {"report_log_bias": "expected log of a report over the flow", "report_log_bias_sd": "its deviation",
              "report_spread": "deviation of the log of a report around its biased mean",
