@@ -244,3 +244,11 @@ def test_unknown_birthplaces_make_the_total_say_less(small_panel):
 def test_without_that_margin_there_is_no_such_term(small_panel, label):
     panel = small_panel if label is None else with_margin(small_panel, [(5, 2, 4e5)], label)
     assert "foreign_born" not in made(panel).terms(plausible(panel))
+
+
+def test_the_last_count_of_a_revision_is_believed_less_than_those_before(small_panel):
+    stocks = data.read_stocks(small_panel)
+    last = stocks["position"].max() // small_panel.sizes["residence"] ** 2
+    of_last = stocks["position"] // small_panel.sizes["residence"] ** 2 == last
+    assert stocks["times"][of_last].min() > stocks["times"].min()
+    assert stocks["times_of_change"].max() > stocks["times_of_change"].min()
