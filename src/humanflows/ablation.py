@@ -39,7 +39,8 @@ REPEATS = 3              # runs of everything, at least: fewer say nothing about
 YEARS_APART = 10         # of world totals that are kept
 PROXIES = ("citizenship", "birthplace")
 _SCORING_CODE = ("ablation.py", "results/validation.py", "results/scores.py", "results/report_expectations.py",
-                 "results/estimates.py", "results/offices.py", "panel/trusted_offices.py", "model/spreads.py")
+                 "results/estimates.py", "results/offices.py", "panel/trusted_offices.py",
+                 "model/privacy_noise.py", "model/spreads.py")
 _WHOLE = {"n": "Int64", "year": "Int64", "log_score_n": "Int64"}     # numbers with gaps that are no measurements
 _EFFECTS = {"pair": ("no lasting effects of pairs", ("tie", "direction", "unreported")),
             "wave": ("no waves of corridors between counts", ("wave",)),

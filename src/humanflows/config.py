@@ -286,6 +286,7 @@ class EffectConfig:
     shock: float = 2.0           # of one that brings refugees
     turnover: float = 0.1        # of a year's moves to and from a territory
     balance: float = 0.5         # of a year's moves to it, and not from it
+    scarce: float = 0.7          # of a year's moves between it and all territories with which it shares few migrants
 
     def __post_init__(self):
         """Raise ConfigError for a deviation that is not above 0."""

@@ -296,8 +296,8 @@ def validate(config: Config, *, refresh: bool = False) -> Path:
               "panel": artifacts.sha256(panel_path(config)), "splits": artifacts.sha256(splits_path(config)),
               "trusted": artifacts.sha256(paths.TRUSTED_OFFICES),
               "code": artifacts.code_digest("results", "baselines", "pipeline.py", "panel/harmonise.py",
-                                          "panel/trusted_offices.py", "model/spreads.py", "sources/published.py",
-                                          "sources/abel_cohen.py")}
+                                          "panel/trusted_offices.py", "model/privacy_noise.py", "model/spreads.py",
+                                          "sources/published.py", "sources/abel_cohen.py")}
 
     def make():
         estimates, panel, splits = load_estimates(config), open_panel(config), open_splits(config)

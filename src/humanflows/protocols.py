@@ -55,7 +55,7 @@ _SPOKEN = {"panel": "panel", "trusted": "list of trusted offices", "code": "code
 _TERRITORY_STREAM = 11    # the split's seed serves draws of its own for corridors
 MADE_BY = "humanflows protocols"
 _SCORING_CODE = ("protocols.py", "pipeline.py", "panel/withhold.py", "panel/trusted_offices.py", "results", "baselines",
-                 "model/spreads.py", "sources/published.py", "sources/abel_cohen.py")
+                 "model/privacy_noise.py", "model/spreads.py", "sources/published.py", "sources/abel_cohen.py")
 
 
 @dataclass(frozen=True)

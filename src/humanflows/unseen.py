@@ -15,7 +15,7 @@ from .territories import codes
 
 MADE_BY = "humanflows intervals"
 SCORING_CODE = ("unseen.py", "intervals.py", "results/protocols.py", "results/scores.py", "results/validation.py",
-                "results/report_expectations.py", "model/spreads.py",
+                "results/report_expectations.py", "model/privacy_noise.py", "model/spreads.py",
                 "results/bootstrap.py", "results/peers.py", "results/offices.py", "panel/trusted_offices.py")
 
 

@@ -11,18 +11,25 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from ..panel.features import stock_course
+from ..panel.features import QUIET, stock_course
 from .observation import student
 
 if TYPE_CHECKING:
     from .histories import Histories
 
 
+# Deviation of log(1 + natives who move in a year) of a pair that never holds more than QUIET migrants: the root mean
+# square of the log of what offices that miss few reported of such pairs while their tables held zeros, to 2013.
+FEW = 2.0
+
+
 class Balances:
     """Net migration and stock growth of a panel, against what the cell reads from covariates.
 
     A census errs for all origins of a territory together, so that each territory's growth counts as one datum a year,
-    however many pairs it is about.
+    however many pairs it is about. Most pairs of the world never hold more than a handful of migrants. Offices leave
+    them out of their tables in most years; a table of what is in them says nothing of how few move there, and the
+    network would take them for the smallest of the pairs it was shown. They count as one further datum.
 
     Parameters
     ----------
@@ -40,6 +47,7 @@ class Balances:
         stock, growth, unknown = stock_course(panel)
         counted = ~unknown & ~np.eye(self.model.n, dtype=bool)
         self.stock, self.growth, self.counted = keep(stock), keep(growth), keep(counted)
+        self.few = keep((stock.max(0) <= QUIET) & ~np.eye(self.model.n, dtype=bool))
         # Before the first count and after the last one stocks stand still in stock_course, which nobody observed.
         year, count = panel.year.values, panel.stock_year.values
         self.between_counts = keep((year >= count.min()) & (year < count.max()))
@@ -78,12 +86,12 @@ class Balances:
         loss = _mean(_nats(come, go, self.net[t, c], net), self.net_known[t, c])
         death, between = self.model.death_rate[t], self.between_counts[t].unsqueeze(1)
         # Born in c living elsewhere, and born elsewhere living in c; those who move on are left out, few as they are.
-        for come, go, stock, growth, counted, rate in (
-                (out[..., 0], back[..., 1], self.stock[t, c], self.growth[t, c], self.counted[c], death),
+        for come, go, stock, growth, counted, few, rate in (
+                (out[..., 0], back[..., 1], self.stock[t, c], self.growth[t, c], self.counted[c], self.few[c], death),
                 (back[..., 0], out[..., 1], self.stock[t, :, c], self.growth[t, :, c], self.counted[:, c].T,
-                 death.gather(1, c.unsqueeze(1)))):
+                 self.few[:, c].T, death.gather(1, c.unsqueeze(1)))):
             nats = _nats(come, go + rate * stock, growth, growth_deviation)
-            loss = loss + _mean(nats, counted * between)
+            loss = loss + _mean(nats, counted * between) + _mean(student(torch.log1p(come) / FEW), few)
         return loss * (self.model.years * self.model.n)
 
 

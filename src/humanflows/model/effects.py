@@ -16,7 +16,8 @@ from .recursion import AFFINITY_START, ONWARD_START, FlowModel
 SHOCK_TAIL = 3.0      # degrees of freedom of innovations of a corridor's years
 # Deviations that each effect has in the settings.
 DEVIATIONS = {"tie": ("tie",), "direction": ("direction", "unreported"), "wave": ("wave",),
-              "course": ("course", "shock"), "turnover": ("turnover",), "balance": ("balance",)}
+              "course": ("course", "shock"), "turnover": ("turnover",), "balance": ("balance",),
+              "scarce": ("scarce",)}
 SCALAR = 0.1          # deviation of the two numbers that say how those born elsewhere move on
 
 
@@ -38,6 +39,7 @@ def effect_terms(model: FlowModel, config: EffectConfig) -> dict[str, Tensor]:
         "course": student(innovation / deviation, SHOCK_TAIL).sum(),
         "turnover": 0.5 * (_innovations(model.turnover / config.turnover) ** 2).sum(),
         "balance": student(_innovations(model.balance / config.balance)).sum(),
+        "scarce": student(_innovations(model.scarce / config.scarce)).sum(),
         "scalars": 0.5 * ((scalars / SCALAR) ** 2).sum(),
     }
 

@@ -25,6 +25,7 @@ from .recursion import FlowModel
 HIDDEN_SHARE = 0.15  # of territories whose net-migration feature is hidden each step, so that none leans on it alone
 FEATURE_HIDDEN = "net_migration_rate"
 PAUSE = 3            # steps on histories of corridors from one with a territory's balances to the next
+ABSENT = 4           # reports, or corridors, in a step for every count that is not shown
 DECAY = 0.01         # of the cell's weights (AdamW)
 
 
@@ -74,6 +75,18 @@ class Histories:
         persons = (moves * self.sees[reports]).sum(1)
         return self.observation.marginal(persons, reports)
 
+    def loss_of_absent(self, absent: np.ndarray, unilateral: Tensor, *, memory: bool) -> Tensor:
+        """Nats of counts that are not shown because they are small; ``absent`` are positions among them."""
+        n, device = self.model.n, self.year.device
+        chosen = torch.as_tensor(absent, device=device)
+        t, pair = _divmod(self.observation.censored_position[chosen], n**2)
+        if memory:
+            pairs, at = torch.unique(pair, return_inverse=True)
+            moves = self.moves_in_histories(*_divmod(pairs, n), unilateral)[t, at]
+        else:
+            moves = self.moves_in_years(t, *_divmod(pair, n), unilateral)
+        return self.observation.marginal_censored(moves.sum(1), chosen)
+
     def loss_of_histories(self, chosen: np.ndarray, unilateral: Tensor) -> Tensor:
         """Nats per independent report of all reports of some pairs, the cell run through the years with its memory."""
         n, device = self.model.n, unilateral.device
@@ -113,6 +126,10 @@ class Histories:
         return torch.stack([self.natives[t, a] * native, own * (1 - torch.exp(-back)), others * native], 1)
 
 
+def _divmod(x: Tensor, by: int) -> tuple[Tensor, Tensor]:
+    return torch.div(x, by, rounding_mode="floor"), x % by
+
+
 def learn_histories(model: FlowModel, observation: ObservationModel, panel: xr.Dataset, mask: np.ndarray,
                     settings: TrainConfig, seed: int, *, hidden: int | None = None,
                     progress: bool = True) -> None:
@@ -138,17 +155,22 @@ def learn_histories(model: FlowModel, observation: ObservationModel, panel: xr.D
             ("years", settings.year_steps, len(histories.year), settings.year_batch, settings.cell_rate),
             ("histories", settings.history_steps, len(histories), settings.history_batch, settings.cell_rate / 2)):
         rng = np.random.default_rng([seed, len(part)])
+        absent = len(observation.censored_position) if hasattr(observation, "censored_position") else 0
         places = max(1, batch // (2 * model.n))   # a territory has two directions with each other one
 
         # A territory's whole history costs as much as hundreds of corridors': it is read in every third step.
         every, weight = (1, 1.0) if part == "years" else (PAUSE, float(PAUSE))
         step = count()
 
-        def loss_of(chosen, unilateral, part=part, rng=rng, places=places, step=step, every=every, weight=weight):
+        def loss_of(chosen, unilateral, part=part, rng=rng, places=places, step=step, every=every, weight=weight,
+                    absent=absent, batch=batch):
             loss = torch.zeros((), device=unilateral.device)
             if len(chosen):
                 loss = histories.loss_of_years(torch.as_tensor(chosen), unilateral) if part == "years" \
                     else histories.loss_of_histories(chosen, unilateral)
+            if absent:
+                drawn = rng.integers(absent, size=max(1, batch // ABSENT))
+                loss = loss + histories.loss_of_absent(drawn, unilateral, memory=part == "histories")
             if balances is not None and next(step) % every == 0:
                 t, c = (torch.as_tensor(rng.integers(k, size=places), device=unilateral.device)
                         for k in (model.years, model.n))

@@ -6,7 +6,8 @@ report y of a series s about q such moves has
     log(1 + y) = log(1 + q exp(b)) + u + e
 
 with a bias b of the series and year (b moves slowly, and further where the office changed its counting), a lasting
-deviation u of the corridor in that series, and an error e of each report, both heavy-tailed (e: Student's t [2]_).
+deviation u of the corridor in that series, and an error e of each report, both heavy-tailed (e: Student's t [2]_). Of
+a platform that adds noise to each month's count, q exp(b + u) is published with what that adds (``privacy_noise``).
 Biases are learned around means and with deviations of the class of the reporting system (``panel.report_priors``), as
 in MIMOSA [3]_ and IMEM [4]_; spreads follow from flows that two offices report (``spreads``). Systems that miss few and
 count stays of twelve months anchor the level (``observation_data.ANCHORS``).
@@ -36,6 +37,7 @@ from ..config import ObservationConfig
 from ..panel.report_priors import require_priors
 from . import observation_data as data
 from .gross import read_gross
+from .privacy_noise import estimate_noise, private_counts
 from .recursion import Trajectory
 from .spreads import COUNT, estimate_spreads
 
@@ -87,7 +89,9 @@ class ObservationModel(nn.Module):
         reports, biases = data.read_reports(panel, mask, spread)
         self._keep("report", **vars(reports), witness=biases.witness[reports.cell])
         self._keep("bias", **vars(biases))
-        self._keep("series", spread=spread)
+        noise = estimate_noise(panel, mask)
+        self._keep("series", spread=spread, noise=noise)
+        self.register_buffer("bias_noise", torch.as_tensor(noise[biases.witness]), persistent=False)
         if not without & {"reports", "censored"}:
             self._keep("censored", **data.read_censored(panel, mask, corridors, biases))
         if "displaced" not in without:
@@ -128,12 +132,17 @@ class ObservationModel(nn.Module):
             return np.bincount(w, bias, minlength=len(self.labels)) / np.where(number, number, np.nan)
 
     def predictions(self, run: Trajectory) -> Tensor:
-        """What every report should have said [M], persons: moves times the bias of its series and year."""
+        """What every report should have said [M], persons: moves times the bias of its series and year, and what
+        noise adds to it."""
+        return private_counts(self.expected(self._moves_of_reports(run)), self.bias_noise[self.report_cell])[0]
+
+    def _moves_of_reports(self, run: Trajectory) -> Tensor:
         flat = torch.cat([run.flow.reshape(-1), run.arrivals.reshape(-1), run.departures.reshape(-1)])
-        return self.expected(flat.index_select(0, self.report_position))
+        return flat.index_select(0, self.report_position)
 
     def expected(self, persons: Tensor, reports: Tensor | None = None) -> Tensor:
-        """Persons that reports should count of those who move; ``reports`` are positions, all by default."""
+        """Persons that reports should count of those who move, before noise; ``reports`` are positions, all by
+        default."""
         cell = self.report_cell if reports is None else self.report_cell.index_select(0, reports)
         return persons * torch.exp(self.log_bias.index_select(0, cell))
 
@@ -171,12 +180,39 @@ class ObservationModel(nn.Module):
         drawn = mean(weight)
         return (between @ drawn + within @ free) / (drawn.sum() + free.sum()).clamp(min=1e-9)
 
+    def marginal_censored(self, persons: Tensor, absent: Tensor) -> Tensor:
+        """Mean negative log likelihood of counts that are not shown because they are small, nats; scaled to what all of
+        them are worth beside an independent report.
+
+        A network that reads shown counts alone takes every small corridor for a larger one.
+
+        Parameters
+        ----------
+        persons : [len(absent)] moves of corridors and years in which nothing is shown.
+        absent : their positions among all such.
+        """
+        cell = self.censored_cell[absent]
+        shown, chance, elasticity = self._shown(persons * torch.exp(self.log_bias[cell]), cell)
+        corridor, year = torch.exp(2 * self.log_scatter[self.bias_witness[cell]]).unbind(1)
+        deviation = torch.sqrt(elasticity**2 * (corridor + year) + chance)
+        below = torch.special.log_ndtr((torch.log1p(self.censored_limit[absent]) - torch.log1p(shown)) / deviation)
+        share = self.censored_share[absent]
+        return -below @ share / share.sum() * (self.censored_share.sum() / self.independent_reports)
+
     def _residual(self, persons, reports) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Log residuals, and variances: of a count, of the series' corridors, of their years."""
-        expected = self.expected(persons, reports)
-        residual = torch.log1p(self.report_persons[reports]) - torch.log1p(expected)
-        corridor, year = torch.exp(2 * self.log_scatter[self.report_witness[reports]]).unbind(1)
-        return residual, COUNT / (1 + expected.detach()), corridor, year
+        shown, chance, elasticity = self._shown(self.expected(persons, reports), self.report_cell[reports])
+        residual = torch.log1p(self.report_persons[reports]) - torch.log1p(shown)
+        corridor, year = (torch.exp(2 * self.log_scatter[self.report_witness[reports]])
+                          * elasticity.unsqueeze(1)**2).unbind(1)
+        return residual, chance, corridor, year
+
+    def _shown(self, expected: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of persons that a series and year should count: what it shows, with noise; the variance of its log by chance
+        and by noise; and how much of a difference in the log of the count it shows. The last two have no gradient."""
+        shown, noise, elasticity = private_counts(expected, self.bias_noise.index_select(0, cell))
+        chance = elasticity**2 * COUNT / (1 + expected) + noise / (1 + shown)**2
+        return shown, chance.detach(), elasticity.detach()
 
     @property
     def independent_reports(self) -> float:
@@ -224,17 +260,21 @@ class ObservationModel(nn.Module):
         return out.index_copy(0, self.report_series, torch.sqrt(variance)) if len(out) else out
 
     def _reports(self, run: Trajectory) -> Tensor:
-        expected = self.predictions(run)
-        variance = (1 - LASTING) * self.report_spread**2 + COUNT / (1 + expected.detach())
-        residual = torch.log1p(self.report_persons) - torch.log1p(expected) \
-            - self.lasting.index_select(0, self.report_series)
+        # The lasting deviation is one of what is counted; noise comes after it.
+        level = torch.log1p(self.expected(self._moves_of_reports(run))) \
+            + self.lasting.index_select(0, self.report_series)
+        shown, chance, elasticity = self._shown(torch.expm1(level.clamp(min=0)), self.report_cell)
+        variance = (1 - LASTING) * (elasticity * self.report_spread)**2 + chance
+        private = self.bias_noise.index_select(0, self.report_cell) > 0
+        residual = torch.log1p(self.report_persons) - torch.where(private, torch.log1p(shown), level)
         return (student(residual / torch.sqrt(variance)) + 0.5 * torch.log(variance)) @ self.report_weight
 
     def _censored(self, flow: Tensor) -> Tensor:
         expected = flow.index_select(0, self.censored_position) \
             * torch.exp(self.log_bias.index_select(0, self.censored_cell))
-        deviation = torch.sqrt(self.config.censored_deviation**2 + COUNT / (1 + expected.detach()))
-        below = torch.special.log_ndtr((torch.log1p(self.censored_limit) - torch.log1p(expected)) / deviation)
+        shown, chance, elasticity = self._shown(expected, self.censored_cell)
+        deviation = torch.sqrt((elasticity * self.config.censored_deviation)**2 + chance)
+        below = torch.special.log_ndtr((torch.log1p(self.censored_limit) - torch.log1p(shown)) / deviation)
         return -(below @ self.censored_share)
 
     def _displaced(self, flow: Tensor) -> Tensor:

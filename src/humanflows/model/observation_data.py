@@ -11,10 +11,9 @@ import xarray as xr
 from ..panel.draws import drawn_biases, drawn_weights
 from ..panel.reported_totals import displaced_moves
 from ..panel.reporting_systems import CLASSES, DURATIONS
+from .privacy_noise import CENSORED_BELOW, FEW_MISSED
 from .recursion import DISPLACED_FROM
 
-# Sources that leave out counts below a number: an absent corridor is a small one there, not an unknown one.
-CENSORED_BELOW = {"meta": 50}
 # Of two reports of one series a year apart, the share of the error that is the same: an office that misses a corridor's
 # people misses them again. A series of L reports is worth 1 + INDEPENDENT (L - 1) independent ones.
 INDEPENDENT = 0.35
@@ -54,7 +53,6 @@ class Biases:
 # is as good as the other.
 ANCHORS = ("register_exchange", "register_corrected", "border_cards", "border_records", "survey", "estimate",
            "platform")
-FEW_MISSED = 0.2              # absolute expected log bias of an anchor, at most
 SLOW, BREAK = 0.03, 0.3       # yearly standard deviation of a log bias, and where the office changed its counting
 
 

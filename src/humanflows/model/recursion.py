@@ -83,6 +83,9 @@ class FlowModel(nn.Module):
         shocked = shocked_years(panel).reshape(years, -1)[:, flat]
         self.turnover = nn.Parameter(torch.zeros(years, n))
         self.balance = nn.Parameter(torch.zeros(years, n))
+        # Of a territory in a year, on its moves to and from all those with which it has no effect of the pair: one such
+        # pair says next to nothing, all together do.
+        self.scarce = nn.Parameter(torch.zeros(years, n))
 
         everywhere = np.full(n * n, pairs)   # a pair without effects reads a row of zeros
         everywhere[flat] = np.arange(pairs)
@@ -94,7 +97,8 @@ class FlowModel(nn.Module):
             "reported": told_in.any(0).astype(np.float32), "told_in": told_in,
             "reported_in": reported.reshape(-1),
             **{f"course_{k}": v for k, v in course.items()}, "course_shocked": shocked.T[told_in.T],
-            "diagonal": np.eye(n, dtype=bool), "place": everywhere, "tie_of": _unordered(flat, n),
+            "diagonal": np.eye(n, dtype=bool), "place": everywhere,
+            "scarce_pairs": (everywhere == pairs).reshape(n, n).astype(np.float32), "tie_of": _unordered(flat, n),
             "reverse": np.searchsorted(flat, flat % n * n + flat // n),
         }.items():
             self.register_buffer(name, torch.as_tensor(np.ascontiguousarray(value)), persistent=False)
@@ -170,9 +174,10 @@ class FlowModel(nn.Module):
             native, back, self.reported * self.direction[:, 2]))
         square = self.n, self.n
         further = further.reshape(square)
+        scarce = self.scarce_pairs * (self.scarce.unsqueeze(2) + self.scarce.unsqueeze(1))
         return ((*both, *said, further, turnover, balance, self.onward_level, self.affinity_slope)
                 for both, said, turnover, balance in zip(
-                    zip(native.unflatten(1, square).unbind(0), back.unflatten(1, square).unbind(0)),
+                    zip((native.unflatten(1, square) + scarce).unbind(0), back.unflatten(1, square).unbind(0)),
                     (said.unbind(-1) for said in self.systematic.unbind(0)),
                     self.turnover.unbind(0), self.balance.unbind(0)))
 

@@ -27,13 +27,14 @@ from .effects import effect_terms, effects_off
 from .histories import FEATURE_HIDDEN, learn_histories
 from .memory import check_memory
 from .observation import TAIL, ObservationModel, student
+from .privacy_noise import private_counts
 from .recursion import FlowModel, Trajectory
 from .spreads import COUNT
 
 # What decides the weights that a training ends in.
 TRAINING_CODE = (*(f"model/{m}.py" for m in ("accounting", "balances", "courses", "histories", "network", "recursion",
                                              "train", "effects", "gross", "observation", "observation_data",
-                                             "spreads")),
+                                             "privacy_noise", "spreads")),
                  "panel/features.py", "panel/harmonise.py", "panel/report_priors.py",
                  "panel/reported_totals.py", "panel/splits.py")
 # Learned with the network alone, and then at rest as it is.
@@ -128,9 +129,11 @@ def _validation_score(panel, validation: np.ndarray, observation: ObservationMod
         if not len(observed):
             return float("nan")
         device = run.flow.device
-        expected = run.flow.reshape(-1)[position.to(device)] * torch.exp(observation.log_bias[cell.to(device)])
-        deviation2 = spread.to(device) ** 2 + COUNT / (1 + expected)
-        residual = torch.log1p(expected) - observed.to(device)
+        at = cell.to(device)
+        expected = run.flow.reshape(-1)[position.to(device)] * torch.exp(observation.log_bias[at])
+        shown, noise, elasticity = private_counts(expected, observation.bias_noise[at])
+        deviation2 = elasticity**2 * (spread.to(device) ** 2 + COUNT / (1 + expected)) + noise / (1 + shown) ** 2
+        residual = torch.log1p(shown) - observed.to(device)
         return float((student(residual / torch.sqrt(deviation2)) + 0.5 * torch.log(deviation2)).mean()) - constant
 
     return score

@@ -6,7 +6,7 @@ corridors held out from it they say how the same office would have counted there
 year and series, without a number (NaN) where no report of the series and year was learned from: there a report can be
 held against no expectation, and has no log score.
 """
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +19,19 @@ from ..model.spreads import COUNT
 from .scores import log_score
 
 FILE = "report_expectations.nc"      # beside the estimates that they belong to
-LOG_BIAS, SPREAD = NAMES = ("report_log_bias", "report_spread")
+LOG_BIAS, SPREAD, NOISE = NAMES = ("report_log_bias", "report_spread", "report_noise")
 COLUMNS = ("log_score", "log_score_n")       # at the end of a table of scores
 CRITERION, HORIZON = "residence", "annual"   # of the reports that are about one flow, in one year
-_ABOUT = {LOG_BIAS: "expected log of reported over true moves", SPREAD: "standard deviation of the log of reports "
-          "around what is expected, but for the chance of small numbers"}
+_ABOUT = {LOG_BIAS: "expected log of reported over true moves",
+          SPREAD: "standard deviation of the log of reports around what is expected, but for the chance of small "
+          "numbers",
+          NOISE: "standard deviation of what the source adds to each month's count"}
+_UNITS = {LOG_BIAS: "1", SPREAD: "1", NOISE: "persons"}
 
 
-def lay_out_expectations(log_bias, series, year, spread, years: Sequence[int], names: Sequence[str]) -> xr.Dataset:
-    """Bias and spread of each series and year as a table.
+def lay_out_expectations(log_bias, series, year, spread, years: Sequence[int], names: Sequence[str],
+                         noise=0.0) -> xr.Dataset:
+    """Bias, spread and noise of each series and year as a table.
 
     Parameters
     ----------
@@ -36,34 +40,39 @@ def lay_out_expectations(log_bias, series, year, spread, years: Sequence[int], n
     spread : array (year, series), standard deviation of log reports; read at the cells alone.
     years : calendar years.
     names : of the series, as in the panel's ``witness``.
+    noise : array (series,) or 0, standard deviation of what a source adds to each month's count, persons
+        (``model.privacy_noise``).
 
     Returns
     -------
-    Dataset with ``report_log_bias`` and ``report_spread``, float32 (year, witness), natural logarithms; NaN where
-    nothing was learned.
+    Dataset with ``report_log_bias`` and ``report_spread``, natural logarithms, and ``report_noise``, persons; float32
+    (year, witness), NaN where nothing was learned.
 
     Raises
     ------
     SchemaError
-        For a bias that is not finite or a spread that is not finite and above zero, naming series and year.
+        For a bias that is not finite, a spread that is not finite and above zero, or a noise that is not finite or
+        below zero, naming series and year.
     """
     w, y = (np.asarray(k, dtype=np.int64) for k in (series, year))
     shape = (len(years), len(names))
     table = {name: np.full(shape, np.nan, dtype=np.float32) for name in NAMES}
     table[LOG_BIAS][y, w], table[SPREAD][y, w] = np.asarray(log_bias), np.asarray(spread)[y, w]
-    for name, sound in ((LOG_BIAS, np.isfinite), (SPREAD, lambda x: np.isfinite(x) & (x > 0))):
+    table[NOISE][y, w] = np.broadcast_to(np.asarray(noise, dtype=np.float32), len(names))[w]
+    for name, sound in ((LOG_BIAS, np.isfinite), (SPREAD, lambda x: np.isfinite(x) & (x > 0)),
+                        (NOISE, lambda x: np.isfinite(x) & (x >= 0))):
         if not (good := sound(table[name][y, w])).all():
             k = int(np.flatnonzero(~good)[0])
             raise SchemaError("reports", f"{name} is {table[name][y[k], w[k]]}", "look at the reports of this series "
                               "and year and at their row in data/reporting_systems.csv; train again",
                               key=f"{names[w[k]]}, {years[y[k]]}")
-    return xr.Dataset({name: (("year", "witness"), values, {"units": "1", "long_name": _ABOUT[name]})
+    return xr.Dataset({name: (("year", "witness"), values, {"units": _UNITS[name], "long_name": _ABOUT[name]})
                        for name, values in table.items()},
                       coords={"year": [int(y) for y in years], "witness": [str(n) for n in names]})
 
 
 def expectations_of(observation, years: Sequence[int]) -> xr.Dataset:
-    """Bias and spread of each series and year that a trained observation model learned from.
+    """Bias, spread and noise of each series and year that a trained observation model learned from.
 
     Parameters
     ----------
@@ -74,9 +83,10 @@ def expectations_of(observation, years: Sequence[int]) -> xr.Dataset:
     -------
     Dataset (year, witness), as of :func:`lay_out_expectations`.
     """
-    log_bias, series, year, spread = (x.detach().cpu().numpy() for x in (
-        observation.log_bias, observation.bias_witness, observation.bias_year, observation.series_spread))
-    return lay_out_expectations(log_bias, series, year, spread, years, observation.labels)
+    log_bias, series, year, spread, noise = (x.detach().cpu().numpy() for x in (
+        observation.log_bias, observation.bias_witness, observation.bias_year, observation.series_spread,
+        observation.series_noise))
+    return lay_out_expectations(log_bias, series, year, spread, years, observation.labels, noise)
 
 
 def expectations_path(estimates: Path) -> Path:
@@ -104,7 +114,8 @@ def open_expectations(file: Path, made_by: str) -> xr.Dataset:
     Raises
     ------
     ArtifactError
-        When the file is missing, not readable, or lacks a variable; when a bias has no spread above zero beside it.
+        When the file is missing, not readable, or lacks a variable; when a bias has no spread above zero, or no noise
+        of zero or more, beside it.
     """
     require(file, made_by)
     again = f"delete it and run {made_by} again"
@@ -117,12 +128,14 @@ def open_expectations(file: Path, made_by: str) -> xr.Dataset:
         if name not in expected or expected[name].dims != ("year", "witness"):
             found = expected[name].dims if name in expected else "nothing"
             raise ArtifactError(file, f"{name} should have dims ('year', 'witness'), found {found}", again, key=name)
-    bias, spread = (expected[name].values for name in NAMES)
+    bias, spread, noise = (expected[name].values for name in NAMES)
     learned = ~np.isnan(bias)
-    bad = (learned != ~np.isnan(spread)) | (learned & ~(np.isfinite(bias) & np.isfinite(spread) & (spread > 0)))
+    bad = (learned != ~np.isnan(spread)) | (learned != ~np.isnan(noise)) | (learned & ~(
+        np.isfinite(bias) & np.isfinite(spread) & (spread > 0) & np.isfinite(noise) & (noise >= 0)))
     if bad.any():
         y, w = np.argwhere(bad)[0]
-        raise ArtifactError(file, f"log bias {bias[y, w]} beside spread {spread[y, w]}", again,
+        raise ArtifactError(file, f"log bias {bias[y, w]} beside spread {spread[y, w]} and noise "
+                            f"{noise[y, w]}", again,
                             key=f"{expected['witness'].values[w]}, {int(expected['year'].values[y])}")
     return expected.assign_coords(witness=expected["witness"].values.astype(str))
 
@@ -137,7 +150,7 @@ def at_observations(expected: xr.Dataset, panel: xr.Dataset) -> xr.Dataset:
 
     Returns
     -------
-    Dataset with the same two variables (observation,), float64; NaN where the series and year was not learned from.
+    Dataset with the same variables (observation,), float64; NaN where the series and year was not learned from.
     """
     w, y = (panel[f"flow_{k}"].values.astype(np.int64) for k in ("witness", "year"))
     series = pd.Index(expected["witness"].values.astype(str)).get_indexer(panel["witness"].values.astype(str))[w]
@@ -189,10 +202,21 @@ def score_reports(labels: dict, cells: pd.DataFrame, estimated: np.ndarray,
     if expected is None or (labels["criterion"], labels["horizon"]) != (CRITERION, HORIZON):
         return float("nan"), 0
     at = cells["observation"].to_numpy(np.int64)
-    bias, spread = (expected[name].values[at] for name in NAMES)
+    bias, spread, noise = (expected[name].values[at] for name in NAMES)
     known = np.isfinite(bias) & np.isfinite(spread)
     return log_score(cells["persons"].to_numpy()[known], np.asarray(estimated)[known], bias[known], spread[known],
-                     count=COUNT), int(known.sum())
+                     count=COUNT, publish=_publisher(noise[known])), int(known.sum())
+
+
+def _publisher(noise: np.ndarray) -> Callable | None:
+    """What becomes of counts, see ``scores.log_densities``; None where no source adds noise."""
+    if not noise.any():
+        return None
+    import torch  # counts without noise are scored without it
+
+    from ..model.privacy_noise import private_counts
+
+    return lambda counted: tuple(x.numpy() for x in private_counts(torch.tensor(counted), torch.tensor(noise)))
 
 
 def add_log_score(table: pd.DataFrame, own: str, labels: dict, cells: pd.DataFrame, estimated: np.ndarray,

@@ -3,7 +3,7 @@
 Every function takes one-dimensional arrays of one length, one entry per cell. A score that is not defined on the cells
 given (a correlation with a constant, say) is NaN; input that cannot be scored is an error.
 """
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -89,14 +89,15 @@ def median_log_error(observed, estimated) -> float:
     return float(np.median(np.log1p(e) - np.log1p(o))) if len(o) else float("nan")
 
 
-def log_densities(reported, estimated, log_bias, spread, tail: float = TAIL,
-                  count: float = 1.0) -> np.ndarray:
+def log_densities(reported, estimated, log_bias, spread, tail: float = TAIL, count: float = 1.0,
+                  publish: Callable | None = None) -> np.ndarray:
     """Log density of each report under an estimate and what is known of the office that reports, in nats.
 
     With y reported and q estimated, log(1 + y) has Student's t distribution with ``tail`` degrees of freedom [1]_,
     location log(1 + q·exp(log_bias)), scale √(spread² + count/(1 + q·exp(log_bias))): an office counts a share of the
-    flow, with errors of its own and, where few move, with the chance of small numbers. The density is that of
-    log(1 + y), all constants included, so that scores of different spreads and tails can be compared.
+    flow, with errors of its own and, where few move, with the chance of small numbers. Of a source that adds noise to
+    each month's count, location and scale are those of the published sum (``model.privacy_noise``). The density is that
+    of log(1 + y), all constants included, so that scores of different spreads and tails can be compared.
 
     Parameters
     ----------
@@ -106,6 +107,8 @@ def log_densities(reported, estimated, log_bias, spread, tail: float = TAIL,
     tail : degrees of freedom, above zero; the fewer, the less a single large error costs.
     count : variance of the log of a count of one person: 1 where people move and are counted one by one, more where
         they move together (``model.spreads.COUNT``).
+    publish : of what is counted, array (cell,), the mean and variance of what is published, and how much of a
+        difference in the log of the count it shows; by default counts are published as they are.
 
     Returns
     -------
@@ -135,13 +138,15 @@ def log_densities(reported, estimated, log_bias, spread, tail: float = TAIL,
         where = int(np.flatnonzero(~np.isfinite(counted))[0])
         raise SchemaError("log score", f"log_bias is {bias[where]}: what the office counts is not finite",
                           "give a log bias, not a factor", key=f"log_bias[{where}]")
-    scale = np.sqrt(scale**2 + count / (1 + counted))
-    z = (np.log1p(y) - np.log1p(counted)) / scale
+    shown, variance, elasticity = (counted, 0.0, 1.0) if publish is None else publish(counted)
+    scale = np.sqrt(elasticity**2 * (scale**2 + count / (1 + counted)) + variance / (1 + shown)**2)
+    z = (np.log1p(y) - np.log1p(shown)) / scale
     constant = gammaln((tail + 1) / 2) - gammaln(tail / 2) - np.log(tail * np.pi) / 2
     return constant - np.log(scale) - (tail + 1) / 2 * np.log1p(z * z / tail)
 
 
-def log_score(reported, estimated, log_bias, spread, tail: float = TAIL, count: float = 1.0) -> float:
+def log_score(reported, estimated, log_bias, spread, tail: float = TAIL, count: float = 1.0,
+              publish: Callable | None = None) -> float:
     """Mean log density of reports, nats per report: the larger, the better what was reported was expected.
 
     It asks whether the report could be expected under the estimate and the office's bias and spread, which are to come
@@ -151,13 +156,13 @@ def log_score(reported, estimated, log_bias, spread, tail: float = TAIL, count: 
 
     Parameters
     ----------
-    reported, estimated, log_bias, spread, tail, count : as for :func:`log_densities`.
+    reported, estimated, log_bias, spread, tail, count, publish : as for :func:`log_densities`.
 
     Returns
     -------
     float; NaN without a report.
     """
-    densities = log_densities(reported, estimated, log_bias, spread, tail, count)
+    densities = log_densities(reported, estimated, log_bias, spread, tail, count, publish)
     return float(densities.mean()) if len(densities) else float("nan")
 
 
