@@ -141,7 +141,7 @@ def test_without_memory_no_year_depends_on_another(every, panel):
 def test_effects_with_no_deviation_to_speak_of_do_not_move(every, panel):
     """Not even those with heavy tails, which reports would pull away from any prior."""
     held = {"pair": ("tie", "direction"), "wave": ("wave",), "course": ("course",), "turnover": ("turnover",),
-            "balance": ("balance",)}
+            "scarce": ("scarce",), "balance": ("balance",)}
 
     def effects(*names):
         config = config_of(every[EVERYTHING])

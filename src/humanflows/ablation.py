@@ -46,6 +46,7 @@ _EFFECTS = {"pair": ("no lasting effects of pairs", ("tie", "direction", "unrepo
             "wave": ("no waves of corridors between counts", ("wave",)),
             "course": ("no single years of reported corridors", ("course", "shock")),
             "turnover": ("no years of unusual turnover", ("turnover",)),
+            "scarce": ("no years of pairs with few migrants", ("scarce",)),
             "balance": ("no years of unusual balance", ("balance",))}
 
 

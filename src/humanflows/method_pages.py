@@ -21,14 +21,17 @@ def section(which: str) -> list[str | Table | Fold]:
 
 def data_section() -> list[str | Table | Fold]:
     """What error is expected of each kind of data: the settings of the real world's profile."""
+    from .model import balances
     from .model import gross as g
     from .model import observation as o
     from .model import observation_data as d
+    from .model import privacy_noise as n
     from .model import spreads as s
+    from .panel.features import QUIET
 
     c = load_config("world").observation
     t = _T.format(o.TAIL)
-    below = " or ".join(f"{n} ({name.title()})" for name, n in d.CENSORED_BELOW.items())
+    below = " or ".join(f"{least} ({name.title()})" for name, least in n.CENSORED_BELOW.items())
     learned = f"learned for each series, expected within a factor of {math.exp(o.SCATTER_SD):.2f} of"
     small = f"{c.stock_count:g} over the root of persons"
     rows = [
@@ -37,6 +40,8 @@ def data_section() -> list[str | Table | Fold]:
         ("– share of σ² that lasts in a corridor", f"{o.LASTING:.0%}", _BETWEEN),
         ("– by citizenship or birthplace, lasts in addition", _log(o.PROXY), _BETWEEN),
         ("– share of σ² of the single report", f"{1 - o.LASTING:.0%}", t),
+        ("– noise that a platform adds, in addition", f"measured, persons a month, where {n.FEWEST} of its flows or "
+         "more have another report", _NORMAL),
         ("– noise of its count, in addition", f"{math.sqrt(s.COUNT):g} over the root of persons: c = {s.COUNT:g}", t),
         ("bias, first year, and where the definition changes", "as its class and the stay that counts leave open", t),
         ("– from one year to the next", _log(d.SLOW), t),
@@ -63,7 +68,9 @@ def data_section() -> list[str | Table | Fold]:
         ("moves per resident where nobody reports", f"what the regression leaves, {_log(g.LEAST)} or more", t),
         ("moves of migrants to a third place", f"{_log(o.ONWARD_DEVIATION)} around {_share(o.ONWARD_RATE)} of them a "
          "year", _NORMAL),
-        ("while the network learns: corridors around covariates", f"{learned} {_log(o.CORRIDOR)}", t),
+        (f"while the network learns: natives who move where never more than {QUIET} migrants are counted",
+         _log(balances.FEW), t),
+        ("– corridors around covariates", f"{learned} {_log(o.CORRIDOR)}", t),
         ("– their years", f"{learned} {_log(o.YEAR)}", t),
     ]
     return [
@@ -93,7 +100,8 @@ def effects_section() -> list[str | Table | Fold]:
         ("wave", c.wave, t, "each for itself"), ("course", c.course, shock, fades),
         (f"– where more than {DISPLACED_FROM} displaced people come or return, and a year later", c.shock, shock,
          fades),
-        ("turnover", c.turnover, _NORMAL, fades), ("balance", c.balance, t, fades)]
+        ("turnover", c.turnover, _NORMAL, fades), ("balance", c.balance, t, fades),
+        ("scarce", c.scarce, t, fades)]
     return [
         Table("Standard deviations of effects", [
             {"effect": effect, "deviation": _log(deviation), "tail": tail, "time": time}

@@ -3,6 +3,7 @@
 The numbers are those of ``data/panel``, written by ``scripts/describe_panel.py`` from the real sources, so that a
 reader of the book sees them on a machine that has none.
 """
+import math
 from collections.abc import Callable
 
 import pandas as pd
@@ -15,8 +16,8 @@ from .results.protocol_report import Fold, Table
 from .sources.omissions import COUNTED_AGAIN, NO_YEAR
 from .territories import codes, name
 
-MADE_BY = {t: "scripts/compare_refit.py" for t in ("refit_scores", "refit_corridors", "refit_named")}
 SHOWN = 25          # breaks of each kind of table
+FEW = 20            # persons: flows of which a platform with a limit of 50 should show next to none
 _SIDE = {"immigration": "arrivals", "emigration": "departures", "both": "both"}
 _QUANTITY = {"flow, reporter": "Whole series of reporters", "flow": "Reported flows of single corridors",
              "stock": "Stocks, between two dates", "displaced_stock": "Displaced people, by origin and asylum"}
@@ -35,7 +36,7 @@ def section(which: str) -> list:
 
 def read_panel_table(which: str) -> pd.DataFrame:
     """One of the tables of ``data/panel``."""
-    file = require(paths.PANEL / f"{which}.csv", MADE_BY.get(which, "scripts/describe_panel.py"))
+    file = require(paths.PANEL / f"{which}.csv", "scripts/describe_panel.py")
     return pd.read_csv(file, keep_default_na=False, na_values=[""])
 
 
@@ -87,6 +88,30 @@ def repeated_section() -> list:
     return [text, Fold("Which series, by pair of collections", tables)]
 
 
+def platform_section() -> list:
+    """What a platform shows of flows of which offices count few."""
+    table = read_panel_table("platform_counts")
+    few = table[table["counted_to"] <= FEW]
+    flows, shown, noise = few["flows"].sum(), few["shown"].sum(), table["monthly_noise"].iloc[0]
+    text = (f"Of {flows:,} flows of which an office that misses few counts at most {few['counted_to'].max():,.0f} "
+            f"persons, Meta shows {shown:,}, {shown / flows:.0%}, though it leaves out what is below its limit. With "
+            f"noise of standard deviation {noise:.1f} persons a month, which together with the scatter of the counts "
+            f"makes these numbers most probable, {12 * noise / math.sqrt(2 * math.pi):.0f} persons a year are counted "
+            "on average where nobody moves.")
+    rows = [{"counted": _range(r["counted_from"], r["counted_to"]), "flows": f"{r['flows']:,}",
+             "share": f"{r['shown'] / r['flows']:.0%}", "median": f"{r['median_counted']:,.0f}",
+             "shown": "–" if pd.isna(r["median_shown"]) else f"{r['median_shown']:,.0f}"}
+            for _, r in table.iterrows()]
+    years = f"{table['first_year'].min()} to {table['last_year'].max()}"
+    return [text, Table(f"Flows that an office counts, and what Meta shows of them, {years}", rows, {
+        "counted": "office counts, persons", "flows": "flows", "share": "shown by Meta",
+        "median": "median count of the office", "shown": "median of what is shown"})]
+
+
+def _range(first: float, last: float) -> str:
+    return f"{first:,.0f} and more" if math.isinf(last) else f"{first:,.0f} to {last:,.0f}"
+
+
 def breaks_section() -> list:
     """Series that end, are absent for years, or lose nine tenths from one year to the next."""
     table = read_panel_table("breaks")
@@ -104,46 +129,8 @@ def breaks_section() -> list:
     return [text, Fold("The largest breaks", tables)]
 
 
-def refit_section() -> list:
-    """What the newer reports change in the model of the release, fitted again."""
-    scores, corridors, named = (read_panel_table(f"refit_{t}") for t in ("scores", "corridors", "named"))
-    both = scores.dropna(subset=["log_r_release", "log_r_refit"])
-    rows = [{"collection": _title(r["collection"]), "side": _SIDE[r["side"]], "criterion": r["criterion"],
-             **{k: f"{r[f'{k}_release']:.3f} → {r[f'{k}_refit']:.3f}" for k in ("r", "log_r", "cpc", "log_bias")}}
-            for _, r in both.iterrows()]
-    better = (both["log_r_refit"] > both["log_r_release"]).sum()
-    reported = corridors.dropna(subset=["largest_report"])
-    nearer = _nearer(reported)
-    text = (f"A check, not a release: the model of the release was fitted again on this panel, in five folds. The "
-            f"correlation of logarithms with held-out reports rises in {better} of the {len(both)} sets of reports "
-            f"that both panels hold and falls in {(both['log_r_refit'] < both['log_r_release']).sum()}. Of the "
-            f"{len(corridors)} corridor-years since {RECENT} that move by most persons, {len(reported)} have a report, "
-            f"and {nearer} of these come nearer to the largest one; of {len(named)} well-known ones, {_nearer(named)}.")
-    heads = {"corridor": "corridor", "year": "year", "release": "release", "refit": "refit",
-             "report": "largest report, by residence, citizenship or birthplace"}
-    return [text,
-            Table("Well-known corridor-years of which newer collections report", _moved(named), heads),
-            Table("Held-out corridors, release → refit", rows, {
-                "collection": "collection", "side": "side", "criterion": "criterion", "r": "R", "log_r": "log R",
-                "cpc": "CPC", "log_bias": "log bias"}, folded=True),
-            Table("Corridor-years that move most", _moved(corridors.head(SHOWN)), heads, folded=True)]
-
-
-def _nearer(table: pd.DataFrame) -> int:
-    """How many corridor-years of the refit lie nearer to their largest report than those of the release."""
-    before, after = ((table[k] - table["largest_report"]).abs() for k in ("release", "refit"))
-    return int((after < before).sum())
-
-
-def _moved(table: pd.DataFrame) -> list[dict[str, str]]:
-    return [{"corridor": f"{_place(r['origin'])} to {_place(r['destination'])}", "year": str(r["year"]),
-             "release": f"{r['release']:,.0f}", "refit": f"{r['refit']:,.0f}",
-             "report": "–" if pd.isna(r["largest_report"]) else f"{r['largest_report']:,.0f}"}
-            for _, r in table.iterrows()]
-
-
 SECTIONS: dict[str, Callable[[], list]] = {
-    "reports": reports_section, "repeated": repeated_section, "breaks": breaks_section, "refit": refit_section}
+    "reports": reports_section, "repeated": repeated_section, "breaks": breaks_section, "platform": platform_section}
 
 
 def _title(source: str) -> str:

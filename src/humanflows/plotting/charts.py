@@ -60,7 +60,8 @@ TERM_TITLES = {
     "stock_difference": "stock differences", "foreign_born": "all foreign-born", "population": "population",
     "net_migration": "net migration", "population_error": "recounts", "gross": "moves without reports",
     "onward": "onward moves", "tie": "effects: ties", "direction": "effects: directions", "wave": "effects: waves",
-    "course": "effects: corridors' years", "turnover": "effects: turnover", "balance": "effects: balance",
+    "course": "effects: corridors' years", "turnover": "effects: turnover",
+    "scarce": "effects: pairs with few migrants", "balance": "effects: balance",
     "scalars": "effects: onward moves",
 }
 _SHOWN_TERMS = 9
