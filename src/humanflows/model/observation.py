@@ -50,6 +50,9 @@ CORRIDOR, YEAR, SCATTER_SD = 0.6, 0.3, 0.5
 ONWARD_RATE, ONWARD_DEVIATION = 0.01, 0.3     # moves of migrants to third territories a year, and its log deviation
 # Of a further year of a territory's population, and of the rate at which people move, the part that is new.
 YEARS_OF_POPULATION, YEARS_OF_RATES = 0.5, 0.2
+# Of counts that a platform does not show, the part that is not small: nothing is shown between Ukraine and Russia, with
+# millions of migrants.
+WITHHELD = 0.01
 POPULATION_UNIT = 5.0    # of an error of WPP's population in its parameter: errors of wars have to be within reach
 
 
@@ -195,7 +198,7 @@ class ObservationModel(nn.Module):
         shown, chance, elasticity = self._shown(persons * torch.exp(self.log_bias[cell]), cell)
         corridor, year = torch.exp(2 * self.log_scatter[self.bias_witness[cell]]).unbind(1)
         deviation = torch.sqrt(elasticity**2 * (corridor + year) + chance)
-        below = torch.special.log_ndtr((torch.log1p(self.censored_limit[absent]) - torch.log1p(shown)) / deviation)
+        below = _absent(self.censored_limit[absent], shown, deviation)
         share = self.censored_share[absent]
         return -below @ share / share.sum() * (self.censored_share.sum() / self.independent_reports)
 
@@ -274,8 +277,7 @@ class ObservationModel(nn.Module):
             * torch.exp(self.log_bias.index_select(0, self.censored_cell))
         shown, chance, elasticity = self._shown(expected, self.censored_cell)
         deviation = torch.sqrt((elasticity * self.config.censored_deviation)**2 + chance)
-        below = torch.special.log_ndtr((torch.log1p(self.censored_limit) - torch.log1p(shown)) / deviation)
-        return -(below @ self.censored_share)
+        return -(_absent(self.censored_limit, shown, deviation) @ self.censored_share)
 
     def _displaced(self, flow: Tensor) -> Tensor:
         """New refugees are a part of those who come: a flow may exceed them by any factor, and hardly be less."""
@@ -328,6 +330,12 @@ class ObservationModel(nn.Module):
         rate = torch.log((moves + 0.5) / run.stock[:-1].sum(1).clamp(min=1.0))
         share = _share(len(moves), YEARS_OF_RATES)
         return share * (student((rate - self.gross_mean) / self.gross_deviation) * self.gross_unreported).sum()
+
+
+def _absent(limit: Tensor, shown: Tensor, deviation: Tensor) -> Tensor:
+    """Log probability that a count is not shown: it is below the limit, or is left out for another reason."""
+    below = torch.special.log_ndtr((torch.log1p(limit) - torch.log1p(shown)) / deviation)
+    return torch.logaddexp(below + np.log1p(-WITHHELD), torch.full_like(below, np.log(WITHHELD)))
 
 
 def _share(years: int, independent: float) -> float:

@@ -157,6 +157,7 @@ def read_displaced(panel: xr.Dataset, corridors: np.ndarray) -> dict:
 
 
 EXTRAPOLATED = 3.0        # times the deviation of a count of the past
+EARLIER = 0.25            # weight of a revision's figure beside the same one of the next
 
 
 def read_stocks(panel: xr.Dataset) -> dict:
@@ -173,12 +174,11 @@ def read_stocks(panel: xr.Dataset) -> dict:
     observed = panel.stock_observed.values.astype(np.float64)
     start = panel.stock_year.values - int(panel.year[0])   # mid-year lies between 1 January start and start + 1
     n = panel.sizes["residence"]
-    revisions = observed.shape[0]
     # The last count of a revision precedes the censuses that will tell it: it carries earlier ones on.
     last = np.array([np.flatnonzero(np.isfinite(x).any((1, 2))).max(initial=0) for x in observed])
     r, s, b, d = np.nonzero(np.isfinite(observed))
     out = {"position": start[s] * n * n + b * n + d, "persons": observed[r, s, b, d].astype(np.float32),
-           "share": np.full(len(r), 1 / revisions, np.float32),
+           "share": _share_of_revisions(np.isfinite(observed))[r, s, b, d],
            "times": np.where(s == last[r], EXTRAPOLATED, 1.0).astype(np.float32)}
     difference = np.diff(observed, axis=1)
     r, s, b, d = np.nonzero(np.isfinite(difference))
@@ -188,9 +188,18 @@ def read_stocks(panel: xr.Dataset) -> dict:
     out |= {"before": start[s] * n * n + b * n + d, "after": start[s + 1] * n * n + b * n + d,
             "change": difference[r, s, b, d].astype(np.float32),
             "times_of_change": np.where(s + 1 == last[r], EXTRAPOLATED, 1.0).astype(np.float32),
-            "share_of_change": np.full(len(r), 1 / revisions, np.float32),
+            "share_of_change": _share_of_revisions(np.isfinite(difference))[r, s, b, d],
             "displaced": (both[start[s + 1], b, d] - both[start[s], b, d]).astype(np.float32)}
     return out | _foreign_born(panel, observed, start)
+
+
+def _share_of_revisions(told: np.ndarray) -> np.ndarray:
+    """Share of each figure [revision, ...] that counts: one in all, most of it the newest revision's that tells it.
+
+    A revision is made to replace the one before, which still says how sure a figure is.
+    """
+    weight = told * EARLIER ** np.cumsum(told[::-1], axis=0)[::-1]
+    return (weight / np.maximum(weight.sum(0), 1e-9)).astype(np.float32)
 
 
 FOREIGN_BORN = "undesa_ims_2024|stock|residence|birthplace|total"
