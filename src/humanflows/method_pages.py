@@ -49,6 +49,7 @@ def data_section() -> list[str | Table | Fold]:
         ("– of an anchor", "none", ""),
         (f"count left out because it is below {below}", f"{_log(c.censored_deviation)}, and the noise of a count",
          _NORMAL),
+        ("– withheld for another reason", f"{_share(o.WITHHELD)} of what is not shown", ""),
         ("displaced people, flow below them", _log(c.displaced_below), _BETWEEN),
         ("– flow above them", "free", ""),
         ("stock", f"{_log(c.stock_deviation)}, and {small}", _BETWEEN),
@@ -56,6 +57,7 @@ def data_section() -> list[str | Table | Fold]:
          f"difference, {_share(c.displaced_counted)} of the displaced in between", _BETWEEN),
         ("– last count of a revision, and the difference that leads to it", f"{d.EXTRAPOLATED:g} times as large",
          _BETWEEN),
+        ("– weight of a revision beside the next", f"{d.EARLIER:g}", ""),
         ("all foreign-born of a territory", f"{_log(d.FOREIGN_DEVIATION)} plus the log of the total over those of "
          f"known birthplace, and {small}", _BETWEEN),
         ("population of a 1 January", f"{_share(c.population_deviation)} of residents", _BETWEEN),
