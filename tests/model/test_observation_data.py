@@ -246,6 +246,28 @@ def test_without_that_margin_there_is_no_such_term(small_panel, label):
     assert "foreign_born" not in made(panel).terms(plausible(panel))
 
 
+def test_of_one_count_by_several_revisions_the_newest_has_most_of_the_weight(small_panel):
+    newest = small_panel.stock_observed.values[-1].copy()
+    newest[1, 2, 3] = np.nan                                    # told by the earlier revision alone
+    earlier = np.where(np.isfinite(newest), 2 * newest, 70.0)
+    earlier[0, 4, 5] = np.nan                                   # told by the newest alone
+    panel = small_panel.isel(revision=[-1, -1]).copy(deep=True)
+    panel["stock_observed"].values[:] = [earlier, newest]
+    read = data.read_stocks(panel)
+    n, start = panel.sizes["residence"], panel.stock_year.values - int(panel.year[0])
+
+    def shares(count, born, living):
+        return np.sort(read["share"][read["position"] == start[count] * n * n + born * n + living])
+
+    whole = 1 + data.EARLIER
+    np.testing.assert_allclose(shares(0, 0, 1), [data.EARLIER / whole, 1 / whole], rtol=1e-6)
+    for told in (shares(1, 2, 3), shares(0, 4, 5)):
+        np.testing.assert_allclose(told, [1.0])
+    # Every count is worth one, however many revisions tell it.
+    total = np.bincount(read["position"], read["share"])
+    np.testing.assert_allclose(total[total > 0], 1.0, rtol=1e-6)
+
+
 def test_the_last_count_of_a_revision_is_believed_less_than_those_before(small_panel):
     stocks = data.read_stocks(small_panel)
     last = stocks["position"].max() // small_panel.sizes["residence"] ** 2
