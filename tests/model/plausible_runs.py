@@ -101,6 +101,7 @@ def nats_of_reports(panel, run, log_bias=None, lasting=0.0) -> np.ndarray:
     bias = panel.report_log_bias.values[y, w] if log_bias is None else log_bias
     told = seen_by(panel, run) * np.exp(bias)
     spread = estimate_spreads(panel, everything(panel)[0])[y, w].astype(float)
-    scale = np.sqrt((1 - LASTING) * spread**2 + COUNT / (1 + told))
+    counted = np.maximum(np.expm1(np.log1p(told) + lasting), 0)
+    scale = np.sqrt((1 - LASTING) * spread**2 + COUNT / (1 + counted))
     return stats.t.logpdf(0, TAIL) - stats.t.logpdf(np.log1p(panel.flow_persons.values), TAIL,
                                                     loc=np.log1p(told) + lasting, scale=scale)

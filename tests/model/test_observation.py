@@ -21,7 +21,15 @@ from scipy import special, stats
 
 from humanflows.config import TERMS, ObservationConfig
 from humanflows.model import observation
-from humanflows.model.observation import LASTING, PROXY, TAIL, YEARS_OF_POPULATION, pseudo_huber, student
+from humanflows.model.observation import (
+    LASTING,
+    PROXY,
+    TAIL,
+    WITHHELD,
+    YEARS_OF_POPULATION,
+    pseudo_huber,
+    student,
+)
 from humanflows.model.observation_data import EARLIER, EXTRAPOLATED, INDEPENDENT, PROJECTED_FROM
 from humanflows.model.recursion import DISPLACED_FROM, Trajectory
 from humanflows.model.spreads import COUNT
@@ -302,8 +310,81 @@ def test_a_suppressed_count_is_below_its_limit_but_for_a_normal_error(platform, 
         told = float(model.terms(evenly(panel, persons))["censored"])
     counted = persons * np.exp(-0.4)
     sd = np.sqrt(SETTINGS.censored_deviation**2 + COUNT / (1 + counted))
-    each = -stats.norm.logcdf((np.log1p(50) - np.log1p(counted)) / sd)
+    each = -np.log(WITHHELD + (1 - WITHHELD) * stats.norm.cdf((np.log1p(50) - np.log1p(counted)) / sd))
     assert told == pytest.approx(float(model.censored_share.sum()) * each, rel=1e-3)
+
+
+def test_a_corridor_that_is_withheld_for_another_reason_costs_a_few_nats_however_many_move(platform):
+    panel, _, model = platform
+    told = [float(model.terms(evenly(panel, persons))["censored"]) for persons in (1e4, 1e6)]
+    most = -np.log(WITHHELD) * float(model.censored_share.sum())
+    assert told == pytest.approx([most, most], rel=1e-3)
+
+
+def test_a_suppressed_count_with_noise_is_below_its_limit_with_that_noise(platform):
+    panel, _, model = platform
+    model.bias_noise.fill_(8.0)
+    model.bias_mean.zero_()
+    with torch.no_grad():
+        told = float(model.terms(evenly(panel, 30))["censored"])
+    months = np.maximum(30 / 12 + 8 * np.random.default_rng(0).normal(size=(400_000, 12)), 0).sum(1)
+    part = 30 * stats.norm.cdf(30 / 12 / 8) / months.mean()     # of a small difference of the count that is published
+    sd = np.sqrt(part**2 * (SETTINGS.censored_deviation**2 + COUNT / 31) + months.var() / (1 + months.mean())**2)
+    below = stats.norm.cdf((np.log1p(50) - np.log1p(months.mean())) / sd)
+    expected = -np.log(WITHHELD + (1 - WITHHELD) * below) * float(model.censored_share.sum())
+    assert told == pytest.approx(expected, rel=0.01) and expected > 0.1
+
+
+def test_suppressed_counts_teach_the_network_too(platform):
+    _, _, model = platform
+    k = torch.arange(0, len(model.censored_position), 3)
+    moved = torch.linspace(1, 3000, len(k))
+    meta = int(model.bias_witness[model.censored_cell[0]])
+    with torch.no_grad():
+        model.log_scatter[meta] = torch.tensor([-0.1, -0.8])
+    told = float(model.marginal_censored(moved, k).detach())
+    counted = moved.double().numpy() * np.exp(model.log_bias[model.censored_cell[k]].detach().numpy())
+    sd = np.sqrt(np.exp(-0.2) + np.exp(-1.6) + COUNT / (1 + counted))
+    each = -np.log(WITHHELD + (1 - WITHHELD) * stats.norm.cdf((np.log1p(50) - np.log1p(counted)) / sd))
+    share = model.censored_share.numpy()
+    expected = np.average(each, weights=share[k]) * share.sum() / model.independent_reports
+    assert told == pytest.approx(expected, rel=1e-4) and expected > 0.1
+
+
+def test_what_noise_alone_explains_pulls_no_flow_up(small_panel):
+    """A platform shows 60 of a flow of one person: with noise of eight persons a month that says next to nothing."""
+    pulls = []
+    for noise in (0.0, 8.0):
+        panel = small_panel.copy(deep=True)
+        panel["flow_persons"].values[:] = 60.0
+        model, run = made(panel), leaves(evenly(panel, 1))
+        model.bias_noise.fill_(noise)
+        model._reports(run).backward()
+        pulls.append(float(run.flow.grad.abs().sum()))
+    assert pulls[1] < 0.1 * pulls[0]
+
+
+def test_reports_with_noise_are_held_against_what_noise_makes_of_the_flow(small_panel):
+    run, noise = plausible(small_panel), 8.0
+    model = made(small_panel)
+    model.bias_noise.fill_(noise)
+    with torch.no_grad():
+        model.lasting += 0.3 * torch.randn(model.lasting.shape, generator=torch.Generator().manual_seed(1))
+        told = float(model._reports(run))
+    y, w = (small_panel[f"flow_{k}"].values.astype(int) for k in ("year", "witness"))
+    level = np.log1p(seen_by(small_panel, run) * np.exp(small_panel.report_log_bias.values[y, w])) \
+        + model.lasting.detach().double().numpy()[model.report_series.numpy()]
+    counted = np.maximum(np.expm1(level), 0)
+    z = counted / 12 / noise
+    shown = 12 * noise * (z * stats.norm.cdf(z) + stats.norm.pdf(z))
+    variance = 12 * noise**2 * ((z**2 + 1) * stats.norm.cdf(z) + z * stats.norm.pdf(z) - (shown / 12 / noise) ** 2)
+    variance = np.where(z > 30, 12 * noise**2, variance)     # where squares leave nothing of the difference
+    part = counted * stats.norm.cdf(z) / np.maximum(shown, 1e-9)
+    spread = model.series_spread.numpy()[y, w].astype(float)
+    scale = np.sqrt(part**2 * ((1 - LASTING) * spread**2 + COUNT / (1 + counted)) + variance / (1 + shown)**2)
+    each = stats.t.logpdf(0, TAIL) - stats.t.logpdf(np.log1p(small_panel.flow_persons.values), TAIL,
+                                                    loc=np.log1p(shown), scale=scale)
+    assert told == pytest.approx(each.sum(), rel=1e-3)
 
 
 def test_suppressed_counts_pull_flows_down_and_those_of_open_corridors_alone(platform):

@@ -135,6 +135,7 @@ def test_names_of_territories_mean_nothing(model, run, small_panel, features, re
                 continue
             theirs.copy_({"direction": lambda w: w[before], "wave": lambda w: w[:, before],
                           "turnover": lambda w: w[:, order], "balance": lambda w: w[:, order],
+                          "scarce": lambda w: w[:, order],
                           "cell.embedding": lambda w: w[order]}.get(name, lambda w: w)(weight))
         result = other()
     for kind, values in result._asdict().items():

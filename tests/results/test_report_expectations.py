@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
+from scipy.stats import norm
 from scipy.stats import t as student_t
 
 from humanflows.config import ObservationConfig, SplitConfig
@@ -20,6 +21,7 @@ from humanflows.results.report_expectations import (
     FILE,
     LOG_BIAS,
     NAMES,
+    NOISE,
     SPREAD,
     at_observations,
     expectations_of,
@@ -47,9 +49,10 @@ def cells_of(persons) -> pd.DataFrame:
     return pd.DataFrame({"persons": np.asarray(persons, float), "observation": np.arange(len(persons))})
 
 
-def at(bias, spread) -> xr.Dataset:
+def at(bias, spread, noise=0.0) -> xr.Dataset:
     return xr.Dataset({LOG_BIAS: ("observation", np.asarray(bias, float)),
-                       SPREAD: ("observation", np.asarray(spread, float))})
+                       SPREAD: ("observation", np.asarray(spread, float)),
+                       NOISE: ("observation", np.broadcast_to(np.asarray(noise, float), len(bias)))})
 
 
 # ---- the table
@@ -67,6 +70,14 @@ def test_what_cannot_be_scored_with_is_not_kept(bias, spread, name):
         lay_out_expectations([bias], [1], [1], np.full((2, 2), spread), YEARS, SERIES)
 
 
+def test_noise_belongs_to_a_series_and_is_not_below_none(expected):
+    assert not np.nan_to_num(expected[NOISE]).any()
+    told = lay_out_expectations([0.0, 0.1], [0, 1], [0, 1], np.ones((2, 2)), YEARS, SERIES, np.array([0.0, 8.0]))
+    np.testing.assert_allclose(told[NOISE].values, [[0.0, np.nan], [np.nan, 8.0]])
+    with pytest.raises(SchemaError, match=rf"{NOISE}.*POL.*1991"):
+        lay_out_expectations([0.0], [1], [1], np.ones((2, 2)), YEARS, SERIES, np.array([0.0, -1.0]))
+
+
 def test_what_is_written_is_read_again(expected, tmp_path):
     file = expectations_path(tmp_path / "estimates.nc")
     assert file == tmp_path / FILE
@@ -82,11 +93,12 @@ def test_a_damaged_table_names_file_key_and_remedy(expected, tmp_path):
     write_expectations(expected.drop_vars(SPREAD), tmp_path / FILE)
     with pytest.raises(ArtifactError, match=SPREAD):
         open_expectations(tmp_path / FILE, "the test")
-    half = expected.copy(deep=True)
-    half[SPREAD][1, 1] = np.nan
-    write_expectations(half, tmp_path / FILE)
-    with pytest.raises(ArtifactError, match=r"POL.*1991.*run the test again"):
-        open_expectations(tmp_path / FILE, "the test")
+    for name, value in ((SPREAD, np.nan), (NOISE, np.nan), (NOISE, -1.0)):
+        half = expected.copy(deep=True)
+        half[name][1, 1] = value
+        write_expectations(half, tmp_path / FILE)
+        with pytest.raises(ArtifactError, match=r"POL.*1991.*run the test again"):
+            open_expectations(tmp_path / FILE, "the test")
 
 
 def test_reports_find_their_series_and_year_by_name(expected):
@@ -120,6 +132,18 @@ def test_the_log_score_by_hand():
         nats.append(student_t.logpdf(math.log1p(y), 4, math.log1p(counted), scale))
     score, number = score_reports(RESIDENCE, cells_of(reported), np.array(flow), at(bias, spread))
     assert score == pytest.approx(np.mean(nats)) and number == 2
+
+
+def test_the_log_score_of_a_count_with_noise_by_hand():
+    reported, flow, spread, noise = [60.0, 5000.0], np.array([3.0, 4000.0]), [0.2, 0.2], [8.0, 0.0]
+    months = np.maximum(3 / 12 + 8 * np.random.default_rng(0).normal(size=(400_000, 12)), 0).sum(1)
+    part = 3 * norm.cdf(3 / 12 / 8) / months.mean()
+    scale = math.sqrt(part**2 * (0.2**2 + COUNT / 4) + months.var() / (1 + months.mean())**2)
+    nats = [student_t.logpdf(math.log1p(60), 4, math.log1p(months.mean()), scale),
+            student_t.logpdf(math.log1p(5000), 4, math.log1p(4000), math.sqrt(0.2**2 + COUNT / 4001))]
+    score, number = score_reports(RESIDENCE, cells_of(reported), flow, at([0.0, 0.0], spread, noise))
+    assert score == pytest.approx(np.mean(nats), abs=0.01) and number == 2
+    assert score > score_reports(RESIDENCE, cells_of(reported), flow, at([0.0, 0.0], spread))[0] + 1
 
 
 def test_where_nothing_is_known_there_is_no_score():
