@@ -5,10 +5,10 @@ import torch
 from plausible_runs import made
 
 from humanflows.model import train as training
-from humanflows.model.balances import Balances, _nats
+from humanflows.model.balances import FEW, Balances, _nats
 from humanflows.model.histories import Histories
 from humanflows.model.observation import TAIL
-from humanflows.panel.features import stock_course
+from humanflows.panel.features import QUIET, stock_course
 from humanflows.panel.splits import perturb_held_out
 
 
@@ -73,6 +73,25 @@ def test_what_is_unknown_costs_nothing(make, small_panel):
     assert float(balances.loss(*some_moves(balances, 1), between, torch.tensor([0])).detach()) != 0
     known = make(small_panel)
     assert float(known.loss(*some_moves(known, 1), last, torch.tensor([0])).detach()) != 0
+
+
+def test_where_few_migrants_were_ever_counted_few_natives_are_expected_to_move(make, small_panel):
+    few = small_panel.copy(deep=True)
+    few["net_migration"] *= np.nan
+    few["stock_observed"].values[..., 3, 4] = few["stock_observed"].values[..., 3, 6] = QUIET
+    few["stock_observed"].values[..., 5, 4] = QUIET + 1
+    balances = make(few.isel(stock_year=slice(0, 2)))
+    last, size = torch.tensor([few.sizes["year"] - 1]), few.sizes["year"] * balances.model.n   # no growth is known
+    out, back = some_moves(balances, 1)
+
+    def nats(persons):
+        return (TAIL + 1) / 2 * np.log1p((np.log1p(persons) / FEW) ** 2 / TAIL)
+
+    # Of all that natives of 3 do, that they go to 4 and to 6; of all who come to 4, that natives of 3 do.
+    for place, moves in ((3, [out[0, 4, 0], out[0, 6, 0]]), (4, [back[0, 3, 0]]), (5, [])):
+        told = float(balances.loss(out, back, last, torch.tensor([place])).detach())
+        expected = np.mean([nats(float(x)) for x in moves]) if moves else 0.0
+        assert told == pytest.approx(size * expected, rel=1e-4)
 
 
 def test_both_sides_of_a_difference_are_not_asked_to_be_small():

@@ -23,7 +23,7 @@ from humanflows.model.recursion import (
 from humanflows.panel.features import build_features
 
 T = 4  # a year with effects
-EFFECTS = ("tie", "direction", "wave", "course", "turnover", "balance")
+EFFECTS = ("tie", "direction", "wave", "course", "turnover", "balance", "scarce")
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +228,22 @@ def test_an_unusual_year_is_that_year_alone(model):
             assert not change(model, effect, (T, 2), t=t)["native"].any()
 
 
+def test_pairs_without_effects_share_those_of_their_territories(small_panel, some_reported):
+    n = small_panel.sizes["residence"]
+    features = build_features(small_panel)
+    active = ~np.eye(n, dtype=bool)
+    for a, b in ((2, 5), (5, 2), (2, 6), (6, 2), (4, 5), (5, 4)):
+        active[a, b] = False
+    model = FlowModel(replace(features, active=active), small_panel.drop_vars("displaced_flow"),
+                      ModelConfig(hidden=4, width=8, embedding=2), some_reported)
+    model.read_covariates()
+    told = change(model, "scarce", (T, 2))
+    moved = told["native"].fill_diagonal_(0)        # nobody moves from a territory to itself
+    close(moved, only(n, {(2, 5): 0.5, (5, 2): 0.5, (2, 6): 0.5, (6, 2): 0.5}))
+    assert not told["back"].any() and not change(model, "scarce", (T, 2), t=T + 1)["native"].any()
+    assert not change(model, "scarce", (T, 3))["native"].fill_diagonal_(0).any()      # all its pairs have effects of their own
+
+
 # ---- single years of corridors with reports
 
 def test_a_report_s_year_has_an_effect_on_all_who_move_that_way(model):
@@ -306,13 +322,15 @@ def test_effects_of_pairs_have_the_densities_of_scipy(model):
 def test_effects_of_years_have_the_densities_of_scipy(model):
     draw = torch.Generator().manual_seed(3)
     with torch.no_grad():
-        for name in ("turnover", "balance"):
+        for name in ("turnover", "balance", "scarce"):
             getattr(model, name).normal_(0, 0.5, generator=draw)
-    told = priors(model, turnover=0.15, balance=0.6)
+    told = priors(model, turnover=0.15, balance=0.6, scarce=0.8)
     expected = normal_nats(innovations(model.turnover.detach().double().numpy()) / 0.15)
     assert told["turnover"] == pytest.approx(expected, rel=1e-4)
     expected = t_nats(innovations(model.balance.detach().double().numpy()) / 0.6, TAIL)
     assert told["balance"] == pytest.approx(expected, rel=1e-4)
+    expected = t_nats(innovations(model.scarce.detach().double().numpy()) / 0.8, TAIL)
+    assert told["scarce"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_years_of_a_corridor_are_an_autoregression_with_heavy_tails(small_panel):

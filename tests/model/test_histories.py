@@ -6,6 +6,7 @@ import pytest
 import torch
 from tqdm import tqdm
 
+from humanflows.config import Config, ModelConfig
 from humanflows.model import histories
 from humanflows.model import train as training
 from humanflows.model.histories import HIDDEN_SHARE, Histories, learn_histories
@@ -130,6 +131,26 @@ def test_what_histories_expect_is_what_the_recursion_makes_of_counted_stocks(mak
     moves = corridors._moves(said, t, a, b)[0]
     assert float(moves[0]) == pytest.approx(float(stock[2, 2] * hazards.native[2, 5].exp()), rel=0.05)
     assert float(moves[1]) == pytest.approx(own * -np.expm1(-float(hazards.back[2, 5].exp())) * counted / own, rel=1e-4)
+
+
+@pytest.mark.parametrize("memory", [False, True])
+def test_counts_that_are_not_shown_are_read_of_their_corridor_and_year(platform_panel, memory):
+    panel, splits = platform_panel
+    config = Config(model=ModelConfig(hidden=4, width=8, embedding=2))
+    model, observation, _ = training.build_member(panel, splits, config)
+    read = Histories(model, observation, panel, training_observations(panel, splits))
+    n, told = panel.sizes["origin"], {}
+    observation.marginal_censored = lambda persons, absent: told.update(persons=persons, absent=absent) or persons.sum()
+    chosen = np.array([7, 0, 7, len(observation.censored_position) - 1])
+    with torch.no_grad():
+        read.loss_of_absent(chosen, model.unilateral, memory=memory)
+    assert told["absent"].tolist() == chosen.tolist()
+    for k, persons in zip(chosen, told["persons"]):
+        t, pair = divmod(int(observation.censored_position[k]), n * n)
+        one = (torch.tensor([x]) for x in (t, *divmod(pair, n)))
+        with torch.no_grad():
+            assert float(persons) == pytest.approx(float(read.moves_in_years(*one, model.unilateral).sum()),
+                                                   rel=1e-4)
 
 
 # ---- batches -------------------------------------------------------------------------------------------------------
