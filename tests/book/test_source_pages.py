@@ -49,6 +49,8 @@ def test_sections_show_every_row_of_their_tables():
     assert sum(len(t.rows) for t in tables_of("repeated")) == len(source_pages.read_panel_table("repeated"))
     (reports,) = tables_of("reports")
     assert len(reports.rows) == len(source_pages.read_panel_table("reports"))
+    (platform,) = tables_of("platform")
+    assert len(platform.rows) == len(source_pages.read_panel_table("platform_counts"))
     breaks = source_pages.read_panel_table("breaks")
     assert sum(len(t.rows) for t in tables_of("breaks")) == sum(
         min(source_pages.SHOWN, n) for n in breaks.groupby("table").size())
