@@ -241,7 +241,8 @@ def test_pairs_without_effects_share_those_of_their_territories(small_panel, som
     moved = told["native"].fill_diagonal_(0)        # nobody moves from a territory to itself
     close(moved, only(n, {(2, 5): 0.5, (5, 2): 0.5, (2, 6): 0.5, (6, 2): 0.5}))
     assert not told["back"].any() and not change(model, "scarce", (T, 2), t=T + 1)["native"].any()
-    assert not change(model, "scarce", (T, 3))["native"].fill_diagonal_(0).any()      # all its pairs have effects of their own
+    # All pairs of this one have effects of their own.
+    assert not change(model, "scarce", (T, 3))["native"].fill_diagonal_(0).any()
 
 
 # ---- single years of corridors with reports
