@@ -81,6 +81,43 @@ def with_reports(panel: xr.Dataset, reports, priors: dict | None = None) -> xr.D
     return kept.assign(out).assign_coords(witness=[f"{name}|movement" for name in names])
 
 
+PLATFORM = "meta|META|both|residence"
+
+
+def published(persons, noise) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of so many persons in a year, where noise is added to each month and nothing is below zero: the mean and variance
+    of what is published, from scipy's truncated normal, and by a small difference how the log of the mean follows the
+    log of the persons."""
+    persons, noise = np.broadcast_arrays(np.asarray(persons, float), np.asarray(noise, float))
+    scale = np.where(noise > 0, noise, 1.0)
+
+    def moments(counted):
+        month = counted / 12
+        above = stats.truncnorm(-month / scale, np.inf, loc=month, scale=scale)
+        part = stats.norm.cdf(month / scale)
+        mean = part * above.mean()
+        return 12 * mean, 12 * (part * (above.var() + above.mean() ** 2) - mean**2)
+
+    mean, variance = moments(persons)
+    step = 1e-4
+    follows = (np.log(moments(persons * (1 + step))[0]) - np.log(moments(persons * (1 - step))[0])) / (2 * step)
+    return np.where(noise > 0, mean, persons), np.where(noise > 0, variance, 0.0), np.where(noise > 0, follows, 1.0)
+
+
+def beside_a_platform(panel: xr.Dataset, register: str, noise: float, seed=0) -> xr.Dataset:
+    """The panel with two series alone: a register that counts a few dozen in every pair and year, and ``PLATFORM``,
+    which adds noise to each month of the same and shows what is 50 or more."""
+    draw = np.random.default_rng(seed)
+    n = panel.sizes["origin"]
+    rows = []
+    for y in range(panel.sizes["year"]):
+        for o, d in np.argwhere(~np.eye(n, dtype=bool)):
+            counted = int(np.round(draw.lognormal(3, 0.7)))
+            shown = int(np.maximum(counted / 12 + noise * draw.normal(size=12), 0).sum())
+            rows += [(register, y, o, d, counted)] + [(PLATFORM, y, o, d, shown)] * (shown >= 50)
+    return with_reports(panel, rows)
+
+
 def seen_by(panel, run: Trajectory) -> np.ndarray:
     """What every observation is about, the slow way, from the definitions."""
     told = []

@@ -80,6 +80,8 @@ def test_where_few_migrants_were_ever_counted_few_natives_are_expected_to_move(m
     few["net_migration"] *= np.nan
     few["stock_observed"].values[..., 3, 4] = few["stock_observed"].values[..., 3, 6] = QUIET
     few["stock_observed"].values[..., 5, 4] = QUIET + 1
+    few["stock_observed"].values[:, 0, 5, 6] = 0         # few to begin with, and more at the next count
+    few["stock_observed"].values[:, 1:, 5, 6] = QUIET + 1
     balances = make(few.isel(stock_year=slice(0, 2)))
     last, size = torch.tensor([few.sizes["year"] - 1]), few.sizes["year"] * balances.model.n   # no growth is known
     out, back = some_moves(balances, 1)

@@ -139,18 +139,43 @@ def test_counts_that_are_not_shown_are_read_of_their_corridor_and_year(platform_
     config = Config(model=ModelConfig(hidden=4, width=8, embedding=2))
     model, observation, _ = training.build_member(panel, splits, config)
     read = Histories(model, observation, panel, training_observations(panel, splits))
+    with torch.no_grad():
+        model.cell.of_memory.weight += 0.3
     n, told = panel.sizes["origin"], {}
     observation.marginal_censored = lambda persons, absent: told.update(persons=persons, absent=absent) or persons.sum()
-    chosen = np.array([7, 0, 7, len(observation.censored_position) - 1])
+    chosen, apart = np.array([7, 0, 7, len(observation.censored_position) - 1]), []
     with torch.no_grad():
         read.loss_of_absent(chosen, model.unilateral, memory=memory)
     assert told["absent"].tolist() == chosen.tolist()
     for k, persons in zip(chosen, told["persons"]):
         t, pair = divmod(int(observation.censored_position[k]), n * n)
-        one = (torch.tensor([x]) for x in (t, *divmod(pair, n)))
+        a, b = (torch.tensor([x]) for x in divmod(pair, n))
         with torch.no_grad():
-            assert float(persons) == pytest.approx(float(read.moves_in_years(*one, model.unilateral).sum()),
-                                                   rel=1e-4)
+            alone = read.moves_in_years(torch.tensor([t]), a, b, model.unilateral).sum()
+            whole = read.moves_in_histories(a, b, model.unilateral)[t].sum()
+        assert float(persons) == pytest.approx(float(whole if memory else alone), rel=1e-4)
+        apart.append(abs(float(whole / alone) - 1))
+    assert max(apart) > 0.01        # memory tells in some of these years
+
+
+def test_counts_that_are_not_shown_teach_the_cell(platform_panel):
+    """The lower the number that they are below, the fewer are expected to move where nothing is shown."""
+    panel, splits = platform_panel
+    mask = training_observations(panel, splits)
+
+    def expected(limit):
+        config = Config(model=ModelConfig(hidden=4, width=8, embedding=2))
+        model, observation, _ = training.build_member(panel, splits, config)
+        observation.censored_limit.fill_(limit)
+        learn(model, observation, panel, splits, config, year_steps=30, year_batch=64, history_steps=5, history_batch=8)
+        n = panel.sizes["origin"]
+        t, pair = np.divmod(observation.censored_position.numpy(), n * n)
+        with torch.no_grad():
+            moves = Histories(model, observation, panel, mask).moves_in_years(
+                *(torch.as_tensor(x) for x in (t, *np.divmod(pair, n))), model.unilateral)
+        return float(torch.log(moves.sum(1) + 1).mean())
+
+    assert expected(1.0) < expected(1e5) - 0.03
 
 
 # ---- batches -------------------------------------------------------------------------------------------------------

@@ -8,11 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plausible_runs import (
     GOOD,
+    PLATFORM,
+    beside_a_platform,
     everything,
     leaves,
     made,
     nats_of_reports,
     plausible,
+    published,
     seen_by,
     term,
     with_reports,
@@ -200,23 +203,70 @@ def test_a_count_of_few_is_uncertain_by_chance(small_panel):
     assert cost(1) < 0.3 < 5 < cost(1000)
 
 
+# ---- noise that a platform adds ------------------------------------------------------------------------------------
+
+def test_the_noise_of_a_platform_is_measured_and_its_own(small_panel):
+    panel = beside_a_platform(small_panel, A, 8.0)
+    model = made(panel)
+    platform = panel.witness.values.tolist().index(f"{PLATFORM}|movement")
+    told = model.series_noise.tolist()
+    assert told.pop(platform) == pytest.approx(8.0, rel=0.15) and told == [0.0]
+    assert torch.equal(model.bias_noise, model.series_noise[model.bias_witness.long()]) and model.bias_noise.any()
+
+
+def test_noise_is_measured_in_reports_that_may_be_learned_from(small_panel):
+    panel = beside_a_platform(small_panel, A, 8.0)
+    hidden = panel.flow_origin.values == 1
+    other = panel.copy(deep=True)
+    other["flow_persons"].values[hidden] = 77.0
+    told = [made(p, ~hidden).series_noise for p in (panel, other)]
+    assert torch.equal(*told) and told[0].any() and not torch.equal(made(other).series_noise, told[1])
+
+
+def test_a_report_should_have_said_what_is_published(small_panel):
+    run, model = plausible(small_panel), made(small_panel)
+    noise = 4.0 * (torch.arange(len(model.bias_noise)) % 3)
+    model.bias_noise.copy_(noise)
+    bias = model.log_bias[model.report_cell].detach().double().numpy()
+    expected = published(seen_by(small_panel, run) * np.exp(bias), noise[model.report_cell].numpy())[0]
+    np.testing.assert_allclose(model.predictions(run).detach().numpy(), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("persons", [2.0, 40.0, 400.0])
+def test_noise_widens_a_report_and_that_it_does_so_teaches_nothing(small_panel, persons):
+    """The slope of the density's exponent alone: otherwise a flow would grow or shrink for the sake of its error."""
+    panel = with_reports(small_panel, [(A, 2, 0, 1, 90)], {A: {"spread": 0.3}})
+    run, model = leaves(evenly(panel, persons)), made(panel)
+    model.bias_noise.fill_(8.0)
+    model._reports(run).backward()
+    shown, variance, part = published(persons, 8.0)
+    residual = np.log1p(90) - np.log1p(shown)
+    spread2 = part**2 * ((1 - LASTING) * 0.3**2 + COUNT / (1 + persons)) + variance / (1 + shown)**2
+    slope = stats.norm.cdf(persons / 12 / 8) / (1 + shown)
+    expected = -(TAIL + 1) * residual / (TAIL * spread2 + residual**2) * slope
+    assert float(run.flow.grad[2, 0, 1]) == pytest.approx(expected, rel=1e-3)
+
+
 # ---- while the network learns --------------------------------------------------------------------------------------
 
 def variances(model, moved):
-    """What is expected, and variances: of corridors, of their years, of chance; [M] each."""
-    expected = (moved * torch.exp(model.log_bias[model.report_cell])).detach().double().numpy()
+    """What should be shown, and variances: of corridors, of their years, of chance and noise; [M] each."""
+    counted = (moved * torch.exp(model.log_bias[model.report_cell])).detach().double().numpy()
     corridor, year = np.exp(2 * model.log_scatter.detach().double().numpy()[model.report_witness.numpy()]).T
-    return expected, corridor, year, COUNT / (1 + expected)
+    shown, noise, part = published(counted, model.bias_noise[model.report_cell].numpy())
+    return shown, part**2 * corridor, part**2 * year, part**2 * COUNT / (1 + counted) + noise / (1 + shown)**2
 
 
 def nats(residual, variance):
     return (TAIL + 1) / 2 * np.log1p(residual**2 / variance / TAIL) + 0.5 * np.log(variance)
 
 
-@pytest.fixture(scope="module")
-def learning(small_panel):
-    """Observation model with each series' scatter away from the start, and moves that each report is about."""
+@pytest.fixture(scope="module", params=[0.0, 8.0], ids=["as counted", "with noise"])
+def learning(small_panel, request):
+    """Observation model with each series' scatter away from the start, noise in every second series and year, and moves
+    that each report is about."""
     model = made(small_panel)
+    model.bias_noise.copy_(request.param * (torch.arange(len(model.bias_noise)) % 2))
     with torch.no_grad():
         model.log_scatter += 0.4 * torch.randn(model.log_scatter.shape, generator=torch.Generator().manual_seed(0))
     return model, torch.as_tensor(seen_by(small_panel, plausible(small_panel)), dtype=torch.float32)
@@ -336,17 +386,21 @@ def test_a_suppressed_count_with_noise_is_below_its_limit_with_that_noise(platfo
     assert told == pytest.approx(expected, rel=0.01) and expected > 0.1
 
 
-def test_suppressed_counts_teach_the_network_too(platform):
+@pytest.mark.parametrize("noise", [0.0, 8.0])
+def test_suppressed_counts_teach_the_network_too(platform, noise):
     _, _, model = platform
+    model.bias_noise.fill_(noise)
     k = torch.arange(0, len(model.censored_position), 3)
     moved = torch.linspace(1, 3000, len(k))
     meta = int(model.bias_witness[model.censored_cell[0]])
     with torch.no_grad():
         model.log_scatter[meta] = torch.tensor([-0.1, -0.8])
+        model.bias_mean.fill_(-0.4)
     told = float(model.marginal_censored(moved, k).detach())
-    counted = moved.double().numpy() * np.exp(model.log_bias[model.censored_cell[k]].detach().numpy())
-    sd = np.sqrt(np.exp(-0.2) + np.exp(-1.6) + COUNT / (1 + counted))
-    each = -np.log(WITHHELD + (1 - WITHHELD) * stats.norm.cdf((np.log1p(50) - np.log1p(counted)) / sd))
+    counted = moved.double().numpy() * np.exp(-0.4)
+    shown, variance, part = published(counted, noise)
+    sd = np.sqrt(part**2 * (np.exp(-0.2) + np.exp(-1.6) + COUNT / (1 + counted)) + variance / (1 + shown)**2)
+    each = -np.log(WITHHELD + (1 - WITHHELD) * stats.norm.cdf((np.log1p(50) - np.log1p(shown)) / sd))
     share = model.censored_share.numpy()
     expected = np.average(each, weights=share[k]) * share.sum() / model.independent_reports
     assert told == pytest.approx(expected, rel=1e-4) and expected > 0.1

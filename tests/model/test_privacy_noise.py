@@ -67,7 +67,8 @@ def test_large_and_small_numbers_have_finite_moments_and_gradients():
 # ---- noise that is found again
 
 def double_reported(noise, flows=2000, seed=0, scatter=0.3) -> tuple[xr.Dataset, np.ndarray]:
-    """A panel in which a register counts flows of a few dozen and a platform publishes them with noise; all learned."""
+    """A panel in which a register counts flows of a few dozen and a platform publishes them with noise; all learned. Of
+    a second year, and of as many places again, nobody reports."""
     rng = np.random.default_rng(seed)
     n = int(np.ceil(np.sqrt(flows))) + 1
     pair = np.argwhere(~np.eye(n, dtype=bool))[:flows]
@@ -83,8 +84,9 @@ def double_reported(noise, flows=2000, seed=0, scatter=0.3) -> tuple[xr.Dataset,
         "flow_origin": ("observation", corridor[:, 0]), "flow_destination": ("observation", corridor[:, 1]),
         "flow_witness": ("observation", series), "witness_source": ("witness", ["undesa_imfsc", "meta"]),
         "witness_criterion": ("witness", ["residence"] * 2), "witness_side": ("witness", ["immigration", "both"]),
-        "report_log_bias": (("year", "witness"), np.zeros((1, 2)))},
-        coords={"witness": ["register", "platform"], "year": [2020], "origin": range(n), "destination": range(n)})
+        "report_log_bias": (("year", "witness"), np.zeros((2, 2)))},
+        coords={"witness": ["register", "platform"], "year": [2020, 2021], "origin": range(2 * n),
+                "destination": range(2 * n)})
     return panel, np.ones(len(persons), bool)
 
 
@@ -116,6 +118,63 @@ def test_a_register_that_misses_many_is_not_taken_for_what_happened():
     panel, mask = double_reported(8.0)
     panel["report_log_bias"].values[0, 0] = -0.7
     assert estimate_noise(panel, mask)[1] == 0
+
+
+def test_a_source_that_shows_all_its_counts_adds_no_noise():
+    panel, mask = double_reported(8.0)
+    panel["witness_source"].values[1] = "undesa_imfsc"
+    assert estimate_noise(panel, mask).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(("name", "value"), [("witness_criterion", "citizenship"), ("witness_side", "both")])
+def test_counts_of_citizens_and_other_platforms_are_not_what_happened(name, value):
+    panel, mask = double_reported(8.0)
+    panel[name] = panel[name].astype(object)
+    panel[name].values[0] = value
+    assert estimate_noise(panel, mask)[1] == 0
+
+
+def test_what_a_register_misses_is_added_again():
+    panel, mask = double_reported(8.0)
+    other = panel.copy(deep=True)
+    other["report_log_bias"].values[0, 0] = -0.2
+    other["flow_persons"].values[panel.flow_witness.values == 0] *= np.exp(-0.2)
+    assert estimate_noise(other, mask)[1] == pytest.approx(estimate_noise(panel, mask)[1], rel=1e-3)
+
+
+def with_more(panel, **columns) -> tuple[xr.Dataset, np.ndarray]:
+    """The panel with more reports before its own; all learned."""
+    flows = [f"flow_{k}" for k in ("year", "origin", "destination", "witness", "persons")]
+    more = xr.Dataset({name: ("observation", np.broadcast_to(columns[name[5:]], len(columns["origin"])))
+                       for name in flows})
+    kept = panel.drop_vars(flows)
+    joined = kept.assign(xr.concat([more, panel[flows]], "observation"))
+    return joined, np.ones(joined.sizes["observation"], bool)
+
+
+def test_large_flows_do_not_tell_of_noise():
+    panel, mask = double_reported(8.0)
+    o, d = (panel[f"flow_{k}"].values[panel.flow_witness.values == 0][:500] for k in ("origin", "destination"))
+    # A second count of the same, by the register, that is large: the platform's few would be far off.
+    more, everything = with_more(panel, year=0, origin=o, destination=d, witness=0, persons=5000.0)
+    assert estimate_noise(more, everything)[1] == estimate_noise(panel, mask)[1] > 0
+
+
+def test_places_and_years_that_a_platform_does_not_cover_tell_nothing():
+    panel, mask = double_reported(8.0)
+    n, alone = panel.sizes["origin"] // 2, estimate_noise(panel, mask)[1]
+    o, d = np.argwhere(~np.eye(n, dtype=bool))[:1000].T
+    elsewhere = ((n + o, d, 0), (o, n + d, 0), (o, d, 1))     # no origin, no destination, no year of the platform's
+    for origin, destination, year in elsewhere:
+        more = with_more(panel, year=year, origin=origin, destination=destination, witness=0, persons=60.0)
+        assert estimate_noise(*more)[1] == alone > 0
+
+
+def test_reports_of_another_year_are_of_other_flows():
+    panel, mask = double_reported(8.0)
+    o, d = (panel[f"flow_{k}"].values[panel.flow_witness.values == 1] for k in ("origin", "destination"))
+    more = with_more(panel, year=1, origin=o, destination=d, witness=1, persons=900.0)
+    assert estimate_noise(*more)[1] == estimate_noise(panel, mask)[1] > 0
 
 
 def test_noise_without_bounds_is_an_error_that_names_the_series(monkeypatch):

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from plausible_runs import GOOD, plausible, with_reports
+from plausible_runs import GOOD, plausible, published, with_reports
 from scipy import stats
 
 from humanflows.config import Config
@@ -29,13 +29,15 @@ def by_hand(panel, splits, observation, run) -> np.ndarray:
     taught = set(zip(w[mask], y[mask]))
     bias = dict(zip(zip(observation.bias_witness.tolist(), observation.bias_year.tolist()),
                     observation.log_bias.tolist()))
+    noise = dict(zip(bias, observation.bias_noise.tolist()))
     out = []
     for k in np.flatnonzero(splits.validation.values[o, d]):
         if str(panel.witness_criterion.values[w[k]]) != "residence" or (w[k], y[k]) not in taught:
             continue
         expected = float(run.flow[y[k], o[k], d[k]]) * np.exp(bias[w[k], y[k]])
-        scale = np.sqrt(float(spread[y[k], w[k]]) ** 2 + COUNT / (1 + expected))
-        out.append(-stats.t.logpdf(np.log1p(panel.flow_persons.values[k]), TAIL, loc=np.log1p(expected), scale=scale))
+        shown, variance, part = published(expected, noise[w[k], y[k]])
+        scale = np.sqrt(part**2 * (float(spread[y[k], w[k]]) ** 2 + COUNT / (1 + expected)) + variance / (1 + shown)**2)
+        out.append(-stats.t.logpdf(np.log1p(panel.flow_persons.values[k]), TAIL, loc=np.log1p(shown), scale=scale))
     return np.array(out)
 
 
@@ -70,6 +72,15 @@ def test_a_bias_that_is_learned_moves_the_score(small_panel, small_splits):
         observation.log_bias_step += 1.0
     assert score(run) == pytest.approx(by_hand(small_panel, small_splits, observation, run).mean(), rel=1e-4)
     assert abs(score(run) - before) > 0.05
+
+
+def test_noise_that_a_source_adds_is_no_error_of_the_flow(small_panel, small_splits):
+    observation, score = built(small_panel, small_splits)
+    run = plausible(small_panel)
+    without = score(run)
+    observation.bias_noise.copy_(8.0 * (torch.arange(len(observation.bias_noise)) % 2))
+    expected = by_hand(small_panel, small_splits, observation, run).mean()
+    assert score(run) == pytest.approx(expected, rel=1e-4) and abs(expected - without) > 0.005
 
 
 def test_a_known_bias_is_no_error_of_the_flow(small_panel):

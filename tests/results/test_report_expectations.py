@@ -146,6 +146,15 @@ def test_the_log_score_of_a_count_with_noise_by_hand():
     assert score > score_reports(RESIDENCE, cells_of(reported), flow, at([0.0, 0.0], spread))[0] + 1
 
 
+def test_reports_have_the_noise_of_their_own_series():
+    """Three reports of the same flow, each with another noise, are scored as each would be alone."""
+    noise = [0.0, 4.0, 12.0]
+    together, _ = score_reports(RESIDENCE, cells_of([60.0] * 3), np.full(3, 20.0), at([0.0] * 3, [0.2] * 3, noise))
+    alone = [score_reports(RESIDENCE, cells_of([60.0]), np.array([20.0]), at([0.0], [0.2], x))[0] for x in noise]
+    assert together == pytest.approx(np.mean(alone))
+    assert np.diff(sorted(alone)).min() > 0.1
+
+
 def test_where_nothing_is_known_there_is_no_score():
     cells, flow, known = cells_of([80.0]), np.array([100.0]), at([0.0], [0.2])
     assert score_reports(RESIDENCE, cells, flow, known)[1] == 1
@@ -191,6 +200,17 @@ def learned(small_panel, small_splits):
     with torch.no_grad():
         model.log_bias_step += 0.1
     return expectations_of(model, small_panel.year.values.tolist())
+
+
+def test_what_is_kept_has_the_noise_that_was_measured(small_panel):
+    model = ObservationModel(small_panel, np.ones(small_panel.sizes["observation"], bool),
+                             ~np.eye(small_panel.sizes["origin"], dtype=bool), ObservationConfig())
+    measured = torch.arange(len(model.series_noise), dtype=torch.float32)
+    model.series_noise.copy_(measured)
+    told = expectations_of(model, small_panel.year.values.tolist())[NOISE].values
+    year, series = (small_panel[f"flow_{k}"].values.astype(int) for k in ("year", "witness"))
+    np.testing.assert_array_equal(told[year, series], measured.numpy()[series])
+    assert np.isfinite(told).sum() == len(set(zip(year, series)))
 
 
 def test_only_our_own_annual_rows_by_residence_have_a_log_score(small_panel, small_splits, learned):

@@ -62,6 +62,21 @@ def test_log_densities_are_those_of_student(rng):
     assert math.isnan(s.log_score([], [], 0.0, 1.0))
 
 
+def test_log_densities_of_what_is_published_by_hand():
+    """Ten persons more than are counted of the first, the second as it is."""
+    def publish(counted):
+        np.testing.assert_allclose(counted, [50.0, 300.0])
+        return counted + np.array([10.0, 0.0]), np.array([25.0, 0.0]), np.array([0.6, 1.0])
+
+    told = s.log_densities([40.0, 280.0], [100.0, 600.0], math.log(0.5), 0.3, 4.0, 2.0, publish)
+    scales = [math.sqrt(0.6**2 * (0.3**2 + 2 / 51) + 25 / 61**2), math.sqrt(0.3**2 + 2 / 301)]
+    expected = [student_t(4, loc=math.log(1 + shown), scale=scale).logpdf(math.log(1 + reported))
+                for shown, scale, reported in zip((60, 300), scales, (40, 280))]
+    np.testing.assert_allclose(told, expected, rtol=1e-10)
+    assert s.log_score([40.0, 280.0], [100.0, 600.0], math.log(0.5), 0.3, 4.0, 2.0, publish) == pytest.approx(
+        np.mean(expected))
+
+
 def test_log_score_by_hand():
     # Nobody and no one reported: location 0, scale √(1 + 1); Student's density at 0 with 4 degrees is 3/8.
     assert s.log_score([0], [0], 0.0, 1.0) == pytest.approx(math.log(3 / 8 / math.sqrt(2)))
