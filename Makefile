@@ -41,7 +41,7 @@ notebooks: $(READY)  ## Run the stale notebooks only
 refresh: $(READY)  ## Run every notebook again, fresh or not, and build the book
 	$(BIN)/humanflows book --profile $(PROFILE) --refresh
 
-# About sixteen trainings, two side by side; what has run is kept.
+# About two dozen trainings, two side by side; what has run is kept.
 validate: $(READY)  ## Run the validation protocols (hours for the world) and print their scores
 	$(BIN)/humanflows harmonise --profile $(PROFILE)
 	$(BIN)/humanflows protocols --profile $(PROFILE)

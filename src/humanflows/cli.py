@@ -198,7 +198,7 @@ def protocols(
     """Withhold part of the reports, train without it, score on it beside all peers; needs the step harmonise.
 
     Five folds of corridors, the last three years blind, offices left out in five groups, sources, and the net migration
-    of a third of the territories: about sixteen times as long as the step train. What has run is kept, an interrupted
+    of a third of the territories: about two dozen times as long as the step train. What has run is kept, an interrupted
     training resumes.
     """
     with _step(f"validation protocols ({profile})", _device_of(profile)):
