@@ -24,7 +24,7 @@ def compared(flow: pd.DataFrame) -> dict:
 
 
 def platform_counts(panel: xr.Dataset, source: str = "meta") -> pd.DataFrame:
-    """What the platform shows of flows that offices count, and the monthly noise that all of them together tell."""
+    """What the platform shows of flows that offices count, and the monthly noise that follows from all of them."""
     noise = estimate_noise(panel, np.ones(panel.sizes["observation"], bool))
     mine = panel.witness_source.values.astype(str) == source
     return compare_platform(panel, source).assign(monthly_noise=noise[mine].max().round(2))

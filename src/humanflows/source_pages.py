@@ -89,11 +89,11 @@ def repeated_section() -> list:
 
 
 def platform_section() -> list:
-    """What a platform shows of flows of which offices count few."""
+    """What a platform shows of flows of which statistical offices count few."""
     table = read_panel_table("platform_counts")
     few = table[table["counted_to"] <= FEW]
     flows, shown, noise = few["flows"].sum(), few["shown"].sum(), table["monthly_noise"].iloc[0]
-    text = (f"Of {flows:,} flows of which an office that misses few counts at most {few['counted_to'].max():,.0f} "
+    text = (f"Of {flows:,} flows of which a statistical office that misses few counts at most {few['counted_to'].max():,.0f} "
             f"persons, Meta shows {shown:,}, {shown / flows:.0%}, though it leaves out what is below its limit. With "
             f"noise of standard deviation {noise:.1f} persons a month, which together with the scatter of the counts "
             f"makes these numbers most probable, {12 * noise / math.sqrt(2 * math.pi):.0f} persons a year are counted "
@@ -104,7 +104,7 @@ def platform_section() -> list:
             for _, r in table.iterrows()]
     years = f"{table['first_year'].min()} to {table['last_year'].max()}"
     return [text, Table(f"Flows that an office counts, and what Meta shows of them, {years}", rows, {
-        "counted": "office counts, persons", "flows": "flows", "share": "shown by Meta",
+        "counted": "statistical office counts, persons", "flows": "flows", "share": "shown by Meta",
         "median": "median count of the office", "shown": "median of what is shown"})]
 
 

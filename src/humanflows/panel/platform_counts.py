@@ -1,4 +1,4 @@
-"""What a platform that leaves out small counts shows of flows that offices count.
+"""What a platform that leaves out small counts shows of flows that statistical offices count.
 
 Were its counts of small flows only rounded, flows of a few persons would lie below its limit and never be shown.
 """
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-CLASSES = (0, 6, 11, 21, 51, 101, 201, 501, np.inf)     # persons that an office counts, lower ends
+CLASSES = (0, 6, 11, 21, 51, 101, 201, 501, np.inf)     # persons that a statistical office counts, lower ends
 FEW_MISSED = 0.2      # absolute expected log bias of an office that is compared, at most
 COLUMNS = ("source", "counted_from", "counted_to", "flows", "shown", "median_counted", "median_shown", "first_year",
            "last_year")
