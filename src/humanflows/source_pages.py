@@ -93,8 +93,8 @@ def platform_section() -> list:
     table = read_panel_table("platform_counts")
     few = table[table["counted_to"] <= FEW]
     flows, shown, noise = few["flows"].sum(), few["shown"].sum(), table["monthly_noise"].iloc[0]
-    text = (f"Of {flows:,} flows of which a statistical office that misses few counts at most {few['counted_to'].max():,.0f} "
-            f"persons, Meta shows {shown:,}, {shown / flows:.0%}, though it leaves out what is below its limit. With "
+    text = (f"Of {flows:,} flows of which a statistical office that misses few counts at most "
+            f"{few['counted_to'].max():,.0f} persons, Meta shows {shown:,}, {shown / flows:.0%}, though it leaves out what is below its limit. With "
             f"noise of standard deviation {noise:.1f} persons a month, which together with the scatter of the counts "
             f"makes these numbers most probable, {12 * noise / math.sqrt(2 * math.pi):.0f} persons a year are counted "
             "on average where nobody moves.")
