@@ -94,10 +94,10 @@ def platform_section() -> list:
     few = table[table["counted_to"] <= FEW]
     flows, shown, noise = few["flows"].sum(), few["shown"].sum(), table["monthly_noise"].iloc[0]
     text = (f"Of {flows:,} flows of which a statistical office that misses few counts at most "
-            f"{few['counted_to'].max():,.0f} persons, Meta shows {shown:,}, {shown / flows:.0%}, though it leaves out what is below its limit. With "
-            f"noise of standard deviation {noise:.1f} persons a month, which together with the scatter of the counts "
-            f"makes these numbers most probable, {12 * noise / math.sqrt(2 * math.pi):.0f} persons a year are counted "
-            "on average where nobody moves.")
+            f"{few['counted_to'].max():,.0f} persons, Meta shows {shown:,}, {shown / flows:.0%}, though it leaves out "
+            f"what is below its limit. With noise of standard deviation {noise:.1f} persons a month, which together "
+            "with the scatter of the counts makes these numbers most probable, "
+            f"{12 * noise / math.sqrt(2 * math.pi):.0f} persons a year are counted on average where nobody moves.")
     rows = [{"counted": _range(r["counted_from"], r["counted_to"]), "flows": f"{r['flows']:,}",
              "share": f"{r['shown'] / r['flows']:.0%}", "median": f"{r['median_counted']:,.0f}",
              "shown": "–" if pd.isna(r["median_shown"]) else f"{r['median_shown']:,.0f}"}
