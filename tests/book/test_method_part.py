@@ -1,6 +1,5 @@
 """The chapter on methods: its tables are the model's settings, and it says when the release is of another method."""
 import dataclasses
-import json
 
 import pytest
 
@@ -59,11 +58,3 @@ def test_every_anchor_is_a_class_of_the_chapter_on_reporting_systems():
     told = method_pages.section("data")[-1]
     for name in CLASSES:
         assert (f"`{name}`" in told) == (name in ANCHORS), name
-
-
-@pytest.mark.parametrize("inputs, earlier", [({"loss": {}}, True), ({"observation": {}, "effects": {}}, False)])
-def test_numbers_of_the_method_before_are_said_to_be(project, inputs, earlier):
-    (paths.RELEASE / "manifest.json").write_text(json.dumps({"profile": "world", "inputs": inputs}))
-    parts = book.generated_parts("world")
-    assert bool(parts["earlier_method"]()) == earlier
-    assert ("by its own method" in parts["release_banner"]()) == earlier and "Real sources" in parts["release_banner"]()

@@ -323,10 +323,10 @@ COMMITTED = paths.RELEASE / "five_year_scores.csv"
 @pytest.mark.skipif(not COMMITTED.is_file(), reason="no five-year scores in this checkout")
 def test_the_committed_scores_are_of_the_real_world_and_fair():
     scores = pd.read_csv(COMMITTED, keep_default_na=False, na_values=[""])
-    # Tables made before there were scores against trusted offices lack two columns.
-    assert scores.columns.tolist() == [c for c in COLUMNS if c in scores or c not in ("offices", "median_log_error")]
+    assert scores.columns.tolist() == list(COLUMNS)
     scores = of_offices(scores)
-    assert {"undesa_imfsc", "eurostat", "statsnz", "oecd"} == set(scores["collection"])
+    assert {"undesa_imfsc", "eurostat", "statsnz", "oecd"} <= set(scores["collection"])
+    assert "meta" not in set(scores["collection"])      # a platform is no office
     groups = scores.groupby(["window", "part", *five_year.SETS])
     assert (groups["n"].nunique() == 1).all() and (groups["peer"].nunique() == groups.size()).all()
     assert (groups["peer"].first() == OWN).all()

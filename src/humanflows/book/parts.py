@@ -92,34 +92,7 @@ def release_profile() -> str:
 
 
 def _banner_of_release() -> str:
-    return "\n".join(filter(None, (banner(release_profile()), earlier_method())))
-
-
-def earlier_method() -> str:
-    """Admonition for as long as the release at hand was made by the method before the observation model; then nothing.
-
-    A release's manifest names the settings that made it: those of a loss then, those of an observation model since.
-
-    Raises
-    ------
-    ArtifactError
-        When the release has no manifest.
-    """
-    file = artifacts.require(paths.RELEASE / "manifest.json", "humanflows release --profile world")
-    inputs = json.loads(file.read_text(encoding="utf-8")).get("inputs") or {}
-    if "loss" not in inputs:
-        return ""
-    return ("::::{admonition} Numbers of release 1.1, by its own method\n:class: warning\n"
-            "The estimates, scores and intervals that this book shows of the real world are those of release 1.1, "
-            "until the next release replaces them. They were made by an earlier method, and not by the one that "
-            "{doc}`Methods </book/methods>` describes: its loss was a weighted sum of squared errors, biases of "
-            "offices were shrunk towards none, refugees were a covariate alone, five-year reconstructions were learned "
-            "from, and the epoch was chosen by the error on raw reports. Bookkeeping and held-out corridors are the "
-            "same.\n\n"
-            "Do not rest anything on three things in them: arrivals of small places since 2018, which grow without a "
-            "reason; a year of a corridor that stands far above both its neighbours; and 95% intervals of large flows, "
-            "most of which span two powers of ten.\n"
-            "::::\n")
+    return banner(release_profile())
 
 
 def _cell(value) -> str:
@@ -680,7 +653,7 @@ def generated_parts(profile: str) -> dict[str, Callable[[], str]]:
             **{f"panel_{s}": partial(report_part, source_pages.section, s) for s in source_pages.SECTIONS},
             **{f"reporting_{s}": partial(report_part, reporting_pages.section, s) for s in reporting_pages.SECTIONS},
             **{f"method_{s}": partial(report_part, method_pages.section, s) for s in method_pages.SECTIONS},
-            "numbers": lambda: numbers_part(profile), "earlier_method": earlier_method,
+            "numbers": lambda: numbers_part(profile),
             "release_banner": _banner_of_release, "build_report": lambda: build_report(profile),
             "countries": countries_part, "grades": grades_part}
 
