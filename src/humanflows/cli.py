@@ -249,8 +249,8 @@ def ablate(
 @app.command()
 def ensemble(
     profile: Profile = "twin",
-    design: Annotated[str | None, typer.Option(help="What members do not see: whole, crossed or blind; default: as "
-                                               "configured.")] = None,
+    design: Annotated[str | None, typer.Option(help="What members do not see: whole, crossed, blind or net; default: "
+                                               "as configured.")] = None,
     members: Annotated[int | None, typer.Option(min=1, help="How many; default: as configured.")] = None,
     only: Annotated[str | None, typer.Option(help="Numbers of some members, e.g. 3,4; all by default.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 2,
@@ -283,6 +283,30 @@ def ensemble(
         runs.run_ensemble(profile, design=design, members=members, only=chosen, workers=workers, threads=threads,
                           cluster=cluster, ship=ship, settings=parse_settings(settings))
         typer.echo(f"→ {runs.folder(profile, runs.ensemble_config(profile, design=design).ensemble.design)}")
+
+
+@app.command()
+def sample(
+    profile: Profile = "twin",
+    design: Annotated[str | None, typer.Option(help="Of which members: whole, crossed, blind or net; default: as "
+                                               "configured.")] = None,
+    only: Annotated[str | None, typer.Option(help="Numbers of some members, e.g. 3,4; all by default.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine, of one thread each.")] = 2,
+    cluster: Annotated[str | None, typer.Option(help="Address of a Dask scheduler, e.g. tcp://host:8786, whose workers "
+                                                "share this machine's files.")] = None,
+    settings: Setting = None,
+) -> None:
+    """Draw worlds from the posterior: data and priors perturbed, the mode solved for again; needs the step ensemble.
+
+    What has run is kept, an interrupted run goes on with the next draw.
+    """
+    with _step(f"sample ({profile})", f"workers of {cluster}" if cluster else _device_of(profile)):
+        from . import draws as runs
+
+        chosen = parse_numbers(only, "only") if only else None
+        made = runs.run_draws(profile, design=design, only=chosen, workers=workers, cluster=cluster,
+                              settings=parse_settings(settings))
+        typer.echo(f"→ {made[0].parent.parent}")
 
 
 @app.command()

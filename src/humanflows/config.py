@@ -332,7 +332,7 @@ class TrainConfig:
                "use auto, cpu, cuda, or cuda:1 for the second GPU", ("device",))
 
 
-DESIGNS = ("whole", "crossed", "blind")   # what the members of an ensemble do not see, see panel/designs.py
+DESIGNS = ("whole", "crossed", "blind", "net")   # what the members of an ensemble do not see, see panel/designs.py
 
 
 @dataclass(frozen=True)
@@ -342,6 +342,7 @@ class EnsembleConfig:
     members: int = 20
     crossed_members: int = 10    # of the design "crossed"; 10: every fold and every office goes unseen twice
     blind_members: int = 4       # of the design "blind"
+    net_members: int = 1         # of the design "net"
     design: str = "whole"        # what members do not see, one of DESIGNS
     without_group: int = 0       # group of offices that a member does not see, see panel/designs.py; 0: it sees all
     reporters: float = 0.3       # spread of offices' weights about their mean of 1; 1 is the Bayesian bootstrap
@@ -352,12 +353,29 @@ class EnsembleConfig:
 
     def __post_init__(self):
         """Raise ConfigError for no members, or a draw that is negative or beyond reason."""
-        numbers = {"members", "crossed_members", "blind_members"}
+        numbers = {"members", "crossed_members", "blind_members", "net_members"}
         _check(self, lambda v: 1 <= v <= MOST_MEMBERS, f"outside 1 to {MOST_MEMBERS}", "use 20 for intervals", numbers)
         _check(self, lambda v: 0 <= v <= 5, "outside 0 to 5", "there are five groups of offices", ("without_group",))
         _check(self, lambda v: v in DESIGNS, "no design", f"choose from {', '.join(DESIGNS)}", ("design",))
         draws = {f.name for f in dataclasses.fields(self)} - numbers - {"design", "without_group"}
         _check(self, lambda v: 0 <= v <= 3, "outside 0 to 3", "use 0 to switch the draw off, 3 at most", draws)
+
+
+@dataclass(frozen=True)
+class DrawConfig:
+    """Draws from the posterior, see draws.py and model/posterior.py."""
+
+    number: int = 13             # of each member
+    mode_epochs: int = 200       # to the mode of what was observed, from a member's weights
+    epochs: int = 120            # to that of perturbed data, from there
+    rate: float = 1.0            # largest step, in conditional posterior deviations
+
+    def __post_init__(self):
+        """Raise ConfigError for a number of draws or epochs, or a rate, that no sampling can have."""
+        _check(self, lambda v: 1 <= v <= MOST_MEMBERS, f"outside 1 to {MOST_MEMBERS}", "13 is the default", ("number",))
+        _check(self, lambda v: 1 <= v <= MOST_STEPS, f"outside 1 to {MOST_STEPS}", "a hundred or two are enough",
+               ("epochs", "mode_epochs"))
+        _check(self, lambda v: 0 < v <= 10, "outside 0 to 10", "1 is the default", ("rate",))
 
 
 @dataclass(frozen=True)
@@ -375,6 +393,7 @@ class Config:
     effects: EffectConfig = field(default_factory=EffectConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     ensemble: EnsembleConfig = field(default_factory=EnsembleConfig)
+    draws: DrawConfig = field(default_factory=DrawConfig)
 
     def __post_init__(self):
         """Raise ConfigError for a seed that is none."""

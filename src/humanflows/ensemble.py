@@ -1,6 +1,6 @@
 """The ensemble: many members, each of its own seed, draw of the panel and held-out corridors, on any number of workers.
 
-What differs between members is drawn by :mod:`humanflows.panel.draws`. There are ensembles of three designs
+What differs between members is drawn by :mod:`humanflows.panel.draws`. There are ensembles of four designs
 (:mod:`humanflows.panel.designs`): estimates rest on members that saw the whole panel, intervals are calibrated on what
 others say of corridors, offices and years that they never saw (cross-fitting, as in CV+ [1]_).
 
@@ -39,8 +39,7 @@ from .config import Config, EnsembleConfig
 from .errors import ArtifactError, ConfigError
 from .kept import configure, fit_or_go_on, settings_of
 from .model import train as training
-from .panel import designs
-from .panel.designs import hidden_observations, shown_to, withheld_from
+from .panel.designs import hidden_observations, member_config, shown_to, withheld_from
 from .panel.draws import draw_panel
 from .panel.hidden_years import hidden_year_observations
 from .panel.splits import make_splits
@@ -227,12 +226,6 @@ def _nothing():
     yield None
 
 
-def member_config(config: Config, number: int) -> Config:
-    """:func:`humanflows.panel.designs.member_config`: how many members any design has is no part of it."""
-    own = designs.member_config(config, number)
-    return replace(own, ensemble=replace(own.ensemble, crossed_members=EnsembleConfig().crossed_members))
-
-
 def number_of_members(config: Config) -> int:
     """How many members the ensemble of a configuration has; those of some designs are fewer."""
     return getattr(config.ensemble, _number_key(config.ensemble.design))
@@ -392,12 +385,12 @@ def open_members(profile: str, *, design: str | None = None, members: int | None
         if changed := [k for k in first if artifacts.digest(alike.get(k)) != artifacts.digest(first[k])]:
             raise ArtifactError(file, f"member {number} was made with other {', '.join(changed)} than member 1", again,
                                 key=number)
-        opened.append(_read_later(file).assign_coords(member=number, **wanted))
+        opened.append(read_later(file).assign_coords(member=number, **wanted))
     whole = xr.concat(opened, "member", join="exact", coords="different", compat="equals", combine_attrs="override")
     return whole.assign_coords({d: whole[d].astype(str) for d in ("origin", "destination", "birthplace", "residence")})
 
 
-def _read_later(file: Path) -> xr.Dataset:
+def read_later(file: Path) -> xr.Dataset:
     """A member's estimates as Dask arrays of one block each. No file stays open: the library under netCDF4 is not safe
     against threads, and crashes when a file is closed in one while it is opened in another."""
     import dask.array

@@ -32,7 +32,12 @@ from .config import Config
 from .errors import ArtifactError, ConfigError
 from .kept import configure, keep_estimates, keep_tables, run_alike, settings_of
 from .model import train as training
-from .panel.designs import BLIND_YEARS, blind_while_offices_speak, reporter_groups
+from .panel.designs import (
+    BLIND_YEARS,
+    blind_while_offices_speak,
+    reporter_groups,
+    territories_without_net_migration,
+)
 from .panel.splits import make_splits, observations_in
 from .panel.withhold import reporters_of, sources_of, withheld_observations, withhold
 from .results.estimates import open_estimates
@@ -47,12 +52,10 @@ from .results.validation import OWN
 from .territories import codes
 from .workers import run_side_by_side
 
-SHARE_OF_TERRITORIES = 1 / 3
 # OECD's counts by citizenship are UN DESA's, and UN DESA's of New Zealand are Stats NZ's.
 UNITED = ("undesa_imfsc", "oecd", "statsnz")
 TABLES = ("scores", "net_migration", "stocks")
 _SPOKEN = {"panel": "panel", "trusted": "list of trusted offices", "code": "code"}
-_TERRITORY_STREAM = 11    # the split's seed serves draws of its own for corridors
 MADE_BY = "humanflows protocols"
 _SCORING_CODE = ("protocols.py", "pipeline.py", "panel/withhold.py", "panel/trusted_offices.py", "results", "baselines",
                  "model/privacy_noise.py", "model/spreads.py", "sources/published.py", "sources/abel_cohen.py")
@@ -84,11 +87,9 @@ def list_protocols(config: Config, panel: xr.Dataset) -> list[Protocol]:
     if united := tuple(s for s in UNITED if s in there):
         found.append(Protocol("source-offices-united", f"without {', '.join(united)}", withheld={"sources": united}))
     found += [Protocol(f"source-{s}", f"without {s}", withheld={"sources": (s,)}) for s in there if s not in UNITED]
-    places = panel["residence"].values.astype(str)
-    third = np.random.default_rng([seed, _TERRITORY_STREAM]).permutation(len(places))
-    third = sorted(places[third[:round(len(places) * SHARE_OF_TERRITORIES)]].tolist())
+    third = territories_without_net_migration(panel, seed)
     found.append(Protocol("net-third", f"net migration of {len(third)} territories withheld",
-                          withheld={"net_migration_of": tuple(third)}))
+                          withheld={"net_migration_of": third}))
     return found
 
 

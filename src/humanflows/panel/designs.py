@@ -3,7 +3,8 @@
 - ``whole``: everything is learned from; no corridor is set aside to say when to stop, the last weights count;
 - ``crossed``: member k sees neither one fold of the corridors nor one group of offices, so that every corridor and
   every office has members that never saw it;
-- ``blind``: no migration figure of the last years in which most offices report.
+- ``blind``: no migration figure of the last years in which most offices report;
+- ``net``: no net migration of a third of the territories.
 
 Estimates rest on the first. What the others say about what they never saw shows how far the first may be off.
 """
@@ -18,7 +19,8 @@ from ..config import Config, EnsembleConfig
 from .withhold import reporters_of, withheld_observations, withhold
 
 BLIND_YEARS, REPORTER_GROUPS = 3, 5
-_REPORTER_STREAM = 10    # the split's seed serves draws of its own for corridors
+SHARE_OF_TERRITORIES = 1 / 3      # whose net migration is withheld
+_REPORTER_STREAM, _TERRITORY_STREAM = 10, 11    # the split's seed serves draws of its own for corridors
 
 
 def reporter_groups(sizes: Mapping[str, int], seed: int) -> list[tuple[str, ...]]:
@@ -48,6 +50,13 @@ def blind_while_offices_speak(panel: xr.Dataset) -> int | None:
     return int(last.reindex(list(offices)).median()) - BLIND_YEARS + 1
 
 
+def territories_without_net_migration(panel: xr.Dataset, seed: int) -> tuple[str, ...]:
+    """Codes of the third of the territories whose net migration is withheld, drawn by the split's seed."""
+    places = panel["residence"].values.astype(str)
+    third = np.random.default_rng([seed, _TERRITORY_STREAM]).permutation(len(places))
+    return tuple(sorted(places[third[:round(len(places) * SHARE_OF_TERRITORIES)]].tolist()))
+
+
 def member_config(config: Config, number: int) -> Config:
     """Configuration of one member; its seed is its number, counted from the configuration's seed.
 
@@ -68,7 +77,8 @@ def member_config(config: Config, number: int) -> Config:
     return replace(config, seed=config.seed + number - 1,
                    split=replace(config.split, held_out_fold=fold, validation_draw=number,
                                  validation_share=aside),
-                   ensemble=replace(config.ensemble, members=plain.members, blind_members=plain.blind_members,
+                   ensemble=replace(config.ensemble, members=plain.members, crossed_members=plain.crossed_members,
+                                    blind_members=plain.blind_members, net_members=plain.net_members,
                                     without_group=group))
 
 
@@ -77,6 +87,8 @@ def withheld_from(panel: xr.Dataset, config: Config) -> dict:
     if config.ensemble.design == "blind":
         first = blind_while_offices_speak(panel)
         return {"blind_from": int(panel["year"].values[-BLIND_YEARS]) if first is None else first}
+    if config.ensemble.design == "net":
+        return {"net_migration_of": territories_without_net_migration(panel, config.split.seed)}
     groups = reporter_groups(reporters_of(panel), config.split.seed)
     chosen = config.ensemble.without_group
     return {"reporters": groups[chosen - 1]} if 0 < chosen <= len(groups) else {}
