@@ -367,15 +367,15 @@ class DrawConfig:
 
     number: int = 13             # of each member
     mode_epochs: int = 200       # to the mode of what was observed, from a member's weights
-    epochs: int = 120            # to that of perturbed data, from there
-    rate: float = 1.0            # largest step, in conditional posterior deviations
+    epochs: int = 100            # to that of perturbed data, from there
+    rate: float = 2.0            # largest step, in conditional posterior deviations
 
     def __post_init__(self):
         """Raise ConfigError for a number of draws or epochs, or a rate, that no sampling can have."""
         _check(self, lambda v: 1 <= v <= MOST_MEMBERS, f"outside 1 to {MOST_MEMBERS}", "13 is the default", ("number",))
         _check(self, lambda v: 1 <= v <= MOST_STEPS, f"outside 1 to {MOST_STEPS}", "a hundred or two are enough",
                ("epochs", "mode_epochs"))
-        _check(self, lambda v: 0 < v <= 10, "outside 0 to 10", "1 is the default", ("rate",))
+        _check(self, lambda v: 0 < v <= 10, "outside 0 to 10", "2 is the default", ("rate",))
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ CURVATURES = 6        # perturbations whose gradients tell the curvature
 NARROWEST = 1e-3      # conditional deviation of a parameter: below, a step says nothing
 WIDEST = 1.0
 SCALE = 1e-5          # of the nats whose gradient is taken, as in training: far from overflow
+BETAS = (0.85, 0.95)  # of Adam: with a longer memory the first steps, from far away, carry totals too low
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,7 @@ def _solving(member: Member, config: Config, perturbation: Perturbation | None,
 
 
 def solve(member: Member, config: Config, perturbation: Perturbation | None, deviations: dict[str, Tensor], *,
-          epochs: int, rate: float, betas: tuple[float, float] = (0.9, 0.95), title: str = "mode",
+          epochs: int, rate: float, betas: tuple[float, float] = BETAS, title: str = "mode",
           progress: bool = False) -> Solution:
     """Move the member's effects, biases and errors from where they are to the mode, in place.
 
