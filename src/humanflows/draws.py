@@ -202,7 +202,8 @@ def keep_draws(panel: xr.Dataset, config: Config, weights: Path, target: Path, n
         file = target / f"draw-{number:02}.nc"
         beside = file.with_suffix(".safetensors")
         with artifacts.atomic(beside) as temporary:
-            save_file(values, temporary, metadata={"member": str(config.seed), "number": str(number)})
+            # one entry: several are written in any order, and the same draw would be other bytes
+            save_file(values, temporary, metadata={"draw": f"seed {config.seed}, number {number}"})
         write_estimates(run.flow.cpu().numpy(), run.stock.cpu().numpy(), None, panel["year"].values.tolist(),
                         panel["origin"].values.astype(str).tolist(), file, made_by=MADE_BY, inputs=inputs,
                         beside=[beside], profile=config.profile, seed=config.seed, design=config.ensemble.design,
