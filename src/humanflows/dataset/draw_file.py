@@ -174,7 +174,7 @@ class DrawFile:
     def __init__(self, store: Store):
         self._store, self.file = store, store.folder / FILE
         if FILE not in store.manifest["files"]:
-            raise ArtifactError(self.file, "the release holds no draws", "take release 3 or a later one, which has them",
+            raise ArtifactError(self.file, "the release holds no draws", "take release 3 or a later one",
                                 key=FILE)
         self._arrays = Arrays(store.content(FILE), self.file, _AGAIN)
         about = self._arrays.attributes()
