@@ -127,6 +127,17 @@ def test_ranks_are_counted(estimates, truth):
     assert TINY[0] not in estimates.rank("inflow", "POL", 2012).origin.tolist()
 
 
+def test_a_corridor_is_read_from_the_chunks_that_hold_it(tmp_path, folder, truth, estimates, monkeypatch):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    monkeypatch.setattr(draw_file, "ROWS", 4)
+    write_draws(truth, Answers(copy).store.array("flow"), YEARS, CODES, copy / "draws.nc",
+                release=artifacts.sha256(copy / "flows.nc"))
+    list_files(copy, format=2)
+    for o, d in (("COL", "DEU"), ("VEN", "TUV"), ("FRA", "POL")):
+        assert open_estimates(copy).draws(o, d).equals(estimates.draws(o, d))
+    assert open_estimates(copy).sum("Europe", "COL; VEN").equals(estimates.sum("Europe", "COL; VEN"))
+
+
 @given(st.integers(20, 200), st.integers(0, 2**32 - 1))
 @settings(max_examples=30, deadline=None)
 def test_one_more_draw_lies_below_a_quantile_as_often_as_promised(number, seed):
@@ -270,7 +281,8 @@ def test_draws_that_cannot_be_are_not_written(tmp_path, truth, spoil):
 
 def test_questions_that_have_no_answer(estimates):
     for ask, error in ((lambda: estimates.sum("Atlantis"), UnknownTerritoryError),
-                       (lambda: estimates.sum([]), InputError), (lambda: estimates.sum(7), InputError), (lambda: estimates.sum("COL", "COL"), InputError),
+                       (lambda: estimates.sum([]), InputError), (lambda: estimates.sum(7), InputError),
+                       (lambda: estimates.sum("COL", "COL"), InputError),
                        (lambda: estimates.change(None, 2010), InputError),
                        (lambda: estimates.rank("inflow", "COL", "2010-2011"), InputError),
                        (lambda: estimates.rank("inflow", "COL", 2010, 0), InputError),
@@ -281,7 +293,8 @@ def test_questions_that_have_no_answer(estimates):
 
 @pytest.mark.parametrize(("words", "rows"), [
     (("draws", "COL", "Germany", "-y", "2012"), NUMBER), (("sum", "world", "Europe"), len(YEARS)),
-    (("sum",), len(YEARS)), (("change", "2010", "2012-2014", "COL"), 1), (("rank", "inflow", "DEU", "-y", "2012", "-n", "2"), 2)])
+    (("sum",), len(YEARS)), (("change", "2010", "2012-2014", "COL"), 1),
+    (("rank", "inflow", "DEU", "-y", "2012", "-n", "2"), 2)])
 def test_commands(folder, words, rows):
     result = CliRunner().invoke(app, [*words, "--data", str(folder), "-f", "json"])
     assert result.exit_code == 0 and len(json.loads(result.stdout)) == rows, result.output
