@@ -1,4 +1,5 @@
-"""Commands that answer from the released estimates: flow, top, net, total, stock, by-birthplace; and package.
+"""Commands that answer from the released estimates: flow, top, net, total, stock, by-birthplace, draws, sum,
+change, rank; and package.
 
 Part of the command ``humanflows``. Nothing heavy is imported before an answer: the first comes in under a second. Bad
 input is answered by one line and exit status 2.
@@ -29,6 +30,8 @@ class Format(StrEnum):
 
 Place = Annotated[str, typer.Argument(help="ISO code or English name.")]
 As = Annotated[Format, typer.Option("--format", "-f", help="How the answer is written.")]
+Group = Annotated[str, typer.Argument(help="A territory, a region as Sub-Saharan Africa, world, or several of these "
+                                      "parted by semicolons.")]
 Data = Annotated[Path | None, typer.Option("--data", help="Folder of a release or package; default: data/release.")]
 Years = Annotated[str | None, typer.Option("--year", "--years", "-y", help="A year, 2015, or a range with both ends, "
                                            "2010-2015; all by default.")]
@@ -105,6 +108,50 @@ def by_birthplace(
 
 
 @app.command()
+def draws(origin: Place, destination: Place, year: Years = None, output: As = Format.table, data: Data = None) -> None:
+    """What each draw of the world says of a corridor."""
+    _answer(lambda a: _drawn(a).draws(origin, destination, year), output, data)
+
+
+@app.command("sum")
+def sum_of(
+    origins: Group = "world",
+    destinations: Group = "world",
+    year: Years = None,
+    output: As = Format.table,
+    data: Data = None,
+) -> None:
+    """All who move from some territories to others, with 50, 80 and 95% intervals from the draws."""
+    _answer(lambda a: _drawn(a).sum(origins, destinations, year), output, data)
+
+
+@app.command()
+def change(
+    before: Annotated[str, typer.Argument(help="A year, 2015, or a period, 2010-2015.")],
+    after: Annotated[str, typer.Argument(help="A year or a period.")],
+    origins: Group = "world",
+    destinations: Group = "world",
+    output: As = Format.table,
+    data: Data = None,
+) -> None:
+    """How much more move in a year of one period than of another, with intervals from the draws."""
+    _answer(lambda a: _drawn(a).change(before, after, origins, destinations), output, data)
+
+
+@app.command()
+def rank(
+    side: Annotated[str, typer.Argument(help="inflow or outflow.")],
+    place: Place,
+    year: Annotated[str, typer.Option("--year", "-y", help="Calendar year.")],
+    number: Annotated[int, typer.Option("--number", "-n", help="How many.")] = 10,
+    output: As = Format.table,
+    data: Data = None,
+) -> None:
+    """Ranks of the flows into or out of a territory in one year, and how sure they are by the draws."""
+    _answer(lambda a: _drawn(a).rank(side, place, year, number), output, data)
+
+
+@app.command()
 def package(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to fill; it must be empty or not there.")],
     data: Data = None,
@@ -116,6 +163,12 @@ def package(
         typer.echo(f"→ {write_package(output, data, say=typer.echo)}")
 
     _guard(write)
+
+
+def _drawn(answers):
+    from .dataset.drawn import Drawn
+
+    return Drawn(answers)
 
 
 def _answer(ask: Callable, output: Format, data: Path | None, *, assumed: str = "") -> None:

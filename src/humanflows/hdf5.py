@@ -90,7 +90,12 @@ class Arrays:
         with self._alone:
             return self._guarded(lambda: self._numbers(name), name)
 
-    def _numbers(self, name: str) -> np.ndarray:
+    def rows(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """Rows of an array of numbers, by positions along its first dimension; only their chunks are inflated."""
+        with self._alone:
+            return self._guarded(lambda: self._numbers(name, np.asarray(rows, int)), name)
+
+    def _numbers(self, name: str, rows: np.ndarray | None = None) -> np.ndarray:
         data = self._root[name]
         kind, size = np.dtype(data.dtype), prod(int(n) for n in data.shape)
         if kind.kind not in KINDS:
@@ -98,19 +103,26 @@ class Arrays:
         if size * kind.itemsize > MOST_BYTES:
             raise ArtifactError(self._file, f"{name} of {data.shape} would fill more than {MOST_BYTES:,} bytes",
                                 self._remedy, key=name)
-        whole = data[...] if data.chunks is None else self._chunks(data, kind)
+        if data.chunks is None:
+            whole = data[...] if rows is None else data[...][rows]
+        else:
+            whole = self._chunks(data, kind, rows)
         return np.asarray(whole, dtype=kind.newbyteorder("="))
 
-    def _chunks(self, data, kind: np.dtype) -> np.ndarray:
+    def _chunks(self, data, kind: np.dtype, rows: np.ndarray | None = None) -> np.ndarray:
         if data.compression not in (None, "gzip") or data.fletcher32:
             raise ArtifactError(self._file, f"chunks packed with {data.compression}", self._remedy)
         sizes, chunk = tuple(map(int, data.shape)), tuple(map(int, data.chunks))
         length = prod(chunk) * kind.itemsize
         if length > MOST_BYTES or data.id.get_num_chunks() > prod(-(-n // c) for n, c in zip(sizes, chunk)):
             raise ArtifactError(self._file, f"chunks of {chunk} do not fit an array of {sizes}", self._remedy)
-        out = np.full(sizes, 0 if data.fillvalue is None else data.fillvalue, kind)
+        out = np.full(sizes if rows is None else (len(rows), *sizes[1:]),
+                      0 if data.fillvalue is None else data.fillvalue, kind)
         for k in range(data.id.get_num_chunks()):
             begin = data.id.get_chunk_info(k).chunk_offset
+            wanted = None if rows is None else np.flatnonzero((rows >= begin[0]) & (rows < begin[0] + chunk[0]))
+            if wanted is not None and not len(wanted):
+                continue
             skipped, packed = data.id.read_direct_chunk(begin)
             if skipped:
                 raise ArtifactError(self._file, "a chunk leaves out a filter", self._remedy)
@@ -121,7 +133,11 @@ class Arrays:
                 raw = np.frombuffer(raw, np.uint8).reshape(kind.itemsize, -1).T.tobytes()
             part = tuple(slice(b, min(b + c, n)) for b, c, n in zip(begin, chunk, sizes))
             values = np.frombuffer(raw, kind).reshape(chunk)
-            out[part] = values[tuple(slice(0, s.stop - s.start) for s in part)]
+            inside = tuple(slice(0, s.stop - s.start) for s in part)
+            if rows is None:
+                out[part] = values[inside]
+            else:
+                out[(wanted, *part[1:])] = values[(rows[wanted] - begin[0], *inside[1:])]
         return out
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from humanflows.dataset.evidence import SEEN
-from humanflows.dataset.grades import FACTORS, GRADES, grade, rule
+from humanflows.dataset.evidence import LETTERS, SEEN
+from humanflows.dataset.grades import FACTORS, GRADES, grade, is_known, rule
 
 NUMBERS = st.floats(0, 1e7)
 
@@ -43,3 +43,13 @@ def test_the_text_says_the_same_numbers():
     assert "does not hold" not in text
     assert "does not hold intervals or the members' spread" in rule(intervals=False, members=False)
     assert "does not hold the members' spread" in rule(members=False)
+
+
+def test_reports_by_citizenship_or_birthplace_alone_are_never_of_grade_a():
+    assert letter(LETTERS.index("X")) == "B" == letter(LETTERS.index("X"), 1000.0, 1001.0, 0.0)
+    assert "citizenship" in rule(evidence=True) and "citizenship" not in rule()
+
+
+def test_known_is_within_a_factor_of_30_of_the_middle():
+    assert is_known(99.0, 89_999.0) and not is_known(99.0, 90_200.0)
+    assert is_known(0.0, 100.0) and not is_known(0.0, np.inf) and not is_known(np.nan, 1.0)

@@ -172,8 +172,8 @@ def test_a_damaged_file_is_refused_when_it_is_used(copy):
 
 
 def test_files_of_another_format_are_refused(copy):
-    altered(copy, lambda m: m.update(format=2))
-    with pytest.raises(ArtifactError, match="format 2"):
+    altered(copy, lambda m: m.update(format=3))
+    with pytest.raises(ArtifactError, match="format 3"):
         open_estimates(copy)
     for text in ("{", "[]", "{}", '{"files": 3}'):
         (copy / "manifest.json").write_text(text)

@@ -89,7 +89,8 @@ def render_index(rows: Sequence[Mapping]) -> str:
 
 def render_rule(answers: Answers) -> str:
     """The rule of the grades, Markdown."""
-    return grades.rule(intervals=answers.intervals, members=answers.store.has("flow_spread"))
+    return grades.rule(intervals=answers.intervals, members=answers.store.has("flow_spread"),
+                       evidence=answers.store.has("flow_evidence"))
 
 
 def sort_key(name: str) -> str:

@@ -10,7 +10,7 @@ from ..results.birthplace_ends import birthplace_ends, classes_of, kinds_of
 from ..results.labels import LABEL
 from . import grades, pairs
 from .birthplace import VARIABLES, ByBirthplace
-from .evidence import BASIS, Evidence
+from .evidence import BASIS, EVIDENCE, Evidence
 from .files import Store
 from .inputs import quoted, whole
 from .names import name, resolve
@@ -38,9 +38,10 @@ class Answers:
         """Who spoke; None where the release does not say."""
         store = self.store
         if self._evidence is None and store.has("spoke"):
-            seen = ("flow_seen",) if store.has("flow_seen") else ()
-            self._evidence = Evidence(store.array("spoke"), store.about("spoke"), self.codes,
-                                      *(f(n) for n in seen for f in (store.array, store.about)))
+            told = next((n for n in ("flow_evidence", "flow_seen") if store.has(n)), None)
+            which = "evidence" if told == "flow_evidence" else "seen"
+            given = {which: store.array(told), f"{which}_about": store.about(told)} if told else {}
+            self._evidence = Evidence(store.array("spoke"), store.about("spoke"), self.codes, **given)
         return self._evidence
 
     @property
@@ -54,25 +55,34 @@ class Answers:
         What the release does not hold is left out.
         """
         out = {"flow": self.store.array("flow")[index]}
-        ends = {f"flow_{k}": self.store.array(f"flow_{k}")[index] for k in ("lower", "upper")} if self.intervals else {}
-        out |= ends
+        out |= self.ends("flow", index)
+        ends = [out[f"flow_{k}"] for k in ("lower", "upper")] if self.intervals else [None, None]
+        if "flow_lower80" in out:
+            out["known"] = grades.is_known(*ends)
         if self.evidence:
             spread = self.store.array("flow_spread")[index] if self.store.has("flow_spread") else None
             out["basis"] = np.array(BASIS, dtype=object)[self.evidence.basis(*index)]
+            if self.evidence.told:
+                out["evidence"] = np.array(EVIDENCE, dtype=object)[self.evidence.evidence(*index)]
             out["sources"] = self.evidence.names_of(self.evidence.spoke[index])
             out["grade"] = np.array(grades.GRADES, dtype=object)[
-                grades.grade(self.evidence.seen(*index), *(ends.values() or (None, None)), spread)]
+                grades.grade(self.evidence.seen(*index), *ends, spread)]
         return out
+
+    def ends(self, variable: str, index) -> Columns:
+        """Ends of the intervals of a variable at an index that are shown: 80% first, where there is one, and 95%."""
+        shown = [f"{variable}_{end}" for end in ("lower80", "upper80", "lower", "upper")]
+        return {v: self.store.array(v)[index] for v in shown if self.store.has(v)}
 
     def flow(self, origin: str, destination: str, years=None) -> Columns:
         """One corridor."""
-        o, d = self._corridor(origin, destination)
+        o, d = self.corridor(origin, destination)
         at = choose_years(years, self.years)
-        return {**self._named(year=at, origin=o, destination=d), **self.judged(at, o, d)}
+        return {**self.named(year=at, origin=o, destination=d), **self.judged(at, o, d)}
 
     def top(self, side: str, place: str, year, number: int = 10) -> Columns:
         """Largest corridors into or out of a territory in one year."""
-        side = _choice(side, SIDES, "side")
+        side = choice(side, SIDES, "side")
         here, at = self.place(place), choose_years(year, self.years)
         if len(at) != 1:
             raise InputError("years", "the largest flows are those of one year", "give a single year, as 2019")
@@ -85,7 +95,7 @@ class Answers:
         order = order[values[order] > 0]
         o, d = (order, here) if side == "inflow" else (here, order)
         y = np.full(len(order), t)
-        out = self._named(year=y, origin=o, destination=d)
+        out = self.named(year=y, origin=o, destination=d)
         out["name"] = np.array([name(self.codes[k]) for k in order], dtype=object)
         judged = self.judged(y, o, d)
         share = judged["flow"] / max(float(values.sum(dtype=np.float64)), 1e-30)
@@ -102,11 +112,10 @@ class Answers:
             return {k: v for k, v in self.exchange(place, other, years).items() if not k.startswith("total")}
         k, at = self.place(place), choose_years(years, self.years)
         flow = self.store.array("flow")
-        out = {**self._named(year=at, territory=k), "inflow": flow[at, :, k].sum(1, dtype=np.float64),
+        out = {**self.named(year=at, territory=k), "inflow": flow[at, :, k].sum(1, dtype=np.float64),
                "outflow": flow[at, k].sum(1, dtype=np.float64),
                "net_migration": self.store.array("net_migration")[at, k]}
-        return out | {v: self.store.array(v)[at, k] for v in ("net_migration_lower", "net_migration_upper")
-                      if self.store.has(v)}
+        return out | self.ends("net_migration", (at, k))
 
     def total(self, place: str, other: str, years=None) -> Columns:
         """Inflow and outflow of a territory with another one, and both together."""
@@ -114,9 +123,9 @@ class Answers:
 
     def exchange(self, place: str, other: str, years=None) -> Columns:
         """Both directions between two territories, as the first one sees them: see :mod:`humanflows.dataset.pairs`."""
-        k, o = self._corridor(place, other)
+        k, o = self.corridor(place, other)
         at = choose_years(years, self.years)
-        return {**self._named(year=at, territory=k, other=o), **self.exchanged(at, k, o)}
+        return {**self.named(year=at, territory=k, other=o), **self.exchanged(at, k, o)}
 
     def exchanged(self, at, here, there) -> Columns:
         """Columns of :func:`humanflows.dataset.pairs.exchange` by positions of years and territories."""
@@ -138,9 +147,9 @@ class Answers:
         values = self.store.array("stock")[t, b, r]
         if birthplace is None or residence is None:
             t, b, r, values = (x[values > 0] for x in (t, b, r, values))
-        ends = {v: self.store.array(v)[t, b, r] for v in ("stock_lower", "stock_upper") if self.store.has(v)}
+        ends = self.ends("stock", (t, b, r))
         return {"date": np.array([f"{self.store.dates[k]}-01-01" for k in t], dtype=object),
-                **self._named(birthplace=b, residence=r), "stock": values, **ends}
+                **self.named(birthplace=b, residence=r), "stock": values, **ends}
 
     def by_birthplace(self, origin: str | None = None, destination: str | None = None, birthplace: str | None = None,
                       years=None) -> Columns:
@@ -150,7 +159,7 @@ class Answers:
         if not given:
             raise InputError("by_birthplace", "no territory is given", "name an origin, a destination or a birthplace")
         if origin is not None and destination is not None:
-            self._corridor(origin, destination)
+            self.corridor(origin, destination)
         at = choose_years(years, self.years)
         missing = [v for v in VARIABLES if not self.store.has(v)]
         if missing:
@@ -193,7 +202,7 @@ class Answers:
     def _by_size(self, t, b, o, d, values) -> Columns:
         order = np.lexsort((-values, t))
         t, b, o, d, values = (x[order] for x in (t, b, o, d, values))
-        return {**self._named(year=t, birthplace=b, origin=o, destination=d), "flow": np.round(values, 1),
+        return {**self.named(year=t, birthplace=b, origin=o, destination=d), "flow": np.round(values, 1),
                 **self._ends_by_birthplace(t, b, o, d, values)}
 
     def _ends_by_birthplace(self, t, b, o, d, values) -> Columns:
@@ -205,14 +214,15 @@ class Answers:
         lower, upper = birthplace_ends(values, flow, low, high, spread)
         return {"flow_lower": np.floor(10 * lower) / 10, "flow_upper": np.ceil(10 * upper) / 10}
 
-    def _corridor(self, origin: str, destination: str) -> tuple[int, int]:
+    def corridor(self, origin: str, destination: str) -> tuple[int, int]:
+        """Positions of two different territories."""
         o, d = self.place(origin), self.place(destination)
         if o == d:
             raise InputError("corridor", f"both territories are {name(self.codes[o])}",
                              "name two different territories; moves inside one are not estimated")
         return o, d
 
-    def _named(self, **positions) -> Columns:
+    def named(self, **positions) -> Columns:
         """Years and codes of positions; a single position is repeated. Of a simulated world each row says so."""
         length = max((len(v) for v in positions.values() if np.ndim(v)), default=1)
         codes, out = np.array(self.codes, dtype=object), {}
@@ -224,7 +234,8 @@ class Answers:
         return out
 
 
-def _choice(text: str, known: Iterable[str], what: str) -> str:
+def choice(text: str, known: Iterable[str], what: str) -> str:
+    """One of the words that are known, or an error that says which they are."""
     if isinstance(text, str) and text in known:
         return text
     near = get_close_matches(str(text)[:50], known, n=1, cutoff=0.3)

@@ -3,8 +3,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..results.labels import LABEL
 from . import grades, pairs
 from .answers import Answers, Columns
+from .drawn import WORLD, Drawn, Group
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +37,7 @@ class Estimates:
 
     def __init__(self, folder: Path | str | None = None):
         self._answers = Answers(folder)
+        self._drawn = Drawn(self._answers)
 
     def __repr__(self) -> str:
         a = self._answers
@@ -64,7 +67,9 @@ class Estimates:
     @property
     def grade_rule(self) -> str:
         """The rule by which estimates are graded, in words."""
-        return grades.rule(intervals=self._answers.intervals, members=self._answers.store.has("flow_spread"))
+        store = self._answers.store
+        return grades.rule(intervals=self._answers.intervals, members=store.has("flow_spread"),
+                           evidence=store.has("flow_evidence"))
 
     def flow(self, origin: str, destination: str, years: Years = None) -> "pd.DataFrame":
         """People who moved from one territory to another.
@@ -73,7 +78,10 @@ class Estimates:
         -------
         DataFrame, a row per year: ``year, origin, destination, flow``; ``flow_lower, flow_upper`` (95%) where the
         release has intervals; ``basis`` (observed, interpolated, extrapolated, platform, modelled), ``sources`` that
-        spoke in this year, and ``grade`` A to E where it says who spoke.
+        spoke in this year, and ``grade`` A to E where it says who spoke. A release of format 2 has before these
+        ``flow_lower80, flow_upper80`` (80%), and ``known``: whether the 95% interval lies within a factor of 30 of its
+        middle; of what is not known no number should be shown. Its ``evidence`` is residence, proxy (an office reports
+        by citizenship or birthplace alone; the basis is proxy as well), other_years, displaced or nothing.
         """
         return _frame(self._answers.flow(origin, destination, years))
 
@@ -144,6 +152,77 @@ class Estimates:
         (95%) where the release has them: the corridor's interval and how sure the birthplace's share is, together.
         """
         return _frame(self._answers.by_birthplace(origin, destination, birthplace, years))
+
+
+    def draws(self, origin: str, destination: str, years: Years = None) -> "pd.DataFrame":
+        """What each draw of the world says of a corridor; what follows from flows has its interval by counting.
+
+        Returns
+        -------
+        DataFrame, persons: a row per draw, numbered from 1, and a column per year. The n-th draw is the same world
+        for every corridor.
+
+        Raises
+        ------
+        ArtifactError
+            (also of the next three methods) for a release without draws, or a file of draws that is not its own.
+        InputError
+            (also of the next three methods) when the flow is below 10 persons in all years: no draws are kept of it.
+        """
+        import pandas as pd
+
+        columns = self._drawn.draws(origin, destination, years)
+        number = int(columns["draw"][-1])
+        frame = pd.DataFrame(columns["flow"].reshape(number, -1), index=pd.RangeIndex(1, number + 1, name="draw"),
+                             columns=pd.Index(columns["year"][:len(columns["year"]) // number], name="year"))
+        if self.simulated:
+            frame.attrs[LABEL] = self._answers.store.data_kind
+        return frame
+
+    def sum(self, origins: Group = WORLD, destinations: Group = WORLD, years: Years = None) -> "pd.DataFrame":
+        """All who move from any of some territories to any of others, moves inside one territory apart.
+
+        Parameters
+        ----------
+        origins, destinations : a territory, a region ("Sub-Saharan Africa", see data/territories.csv), "world", or
+            several: a list, or a text parted by semicolons.
+
+        Returns
+        -------
+        DataFrame, a row per year, persons: ``year, origins, destinations, flow`` (the sum of released flows), ``median,
+        lower80, upper80, lower95, upper95, lower50, upper50`` of the draws, and ``without_draws``: persons of it on
+        corridors below 10 persons, which count as released in every draw. How quantiles are taken of draws is said in
+        :mod:`humanflows.dataset.drawn`. An interval is one of the flow itself, not of what an office would report.
+        """
+        return _frame(self._drawn.sum(origins, destinations, years))
+
+    def change(self, before: Years, after: Years, origins: Group = WORLD,
+               destinations: Group = WORLD) -> "pd.DataFrame":
+        """How much more move in a year of one period than of another, on average.
+
+        Parameters
+        ----------
+        before, after : a year or a period.
+        origins, destinations : as of :meth:`sum`.
+
+        Returns
+        -------
+        DataFrame of one row, persons a year: ``before, after, origins, destinations, flow_before, flow_after, change``
+        (all as released), ``median, lower80, upper80, …`` of the difference, ``ratio_median, ratio_lower80, …`` of
+        after to before, and ``probability_of_increase``: the share of draws in which there are more.
+        """
+        return _frame(self._drawn.change(before, after, origins, destinations))
+
+    def rank(self, side: str, place: str, year: int | str, number: int = 10) -> "pd.DataFrame":
+        """Which corridors into (``"inflow"``) or out of (``"outflow"``) a territory are largest, and how sure that is.
+
+        Returns
+        -------
+        DataFrame, the largest released flow first: ``year, origin, destination, name`` of the other territory, ``flow,
+        rank`` (as released), ``rank_median, rank_lower80, rank_upper80, …``, ends rounded outwards, and
+        ``probability_first``: the share of draws in which no other is larger.
+        """
+        return _frame(self._drawn.rank(side, place, year, number))
 
 
 def _frame(columns: Columns) -> "pd.DataFrame":

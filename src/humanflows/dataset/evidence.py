@@ -27,13 +27,28 @@ SEEN_MEANINGS = {
     "D": "neither the origin nor the destination has an office that reports flows",
     "P": "no office reports this corridor, but users of a platform are counted in this year",
 }
-BASIS = ("observed", "interpolated", "extrapolated", "platform", "modelled")
+# Classes of ``flow_evidence``, of releases of format 2, in the order of their codes, least first. The class ``X``
+# stands beside those of ``SEEN`` for what only these tell apart.
+EVIDENCE = ("nothing", "displaced", "other_years", "proxy", "residence")
+EVIDENCE_MEANINGS = {
+    "nothing": "nobody counts anybody on this corridor or on others of its offices",
+    "displaced": "displaced people or users of a platform are counted on this corridor, or an office of its origin or "
+                 "destination reports others",
+    "other_years": "an office reports this corridor in other years",
+    "proxy": "an office reports this corridor in this year, by citizenship or birthplace alone",
+    "residence": "an office reports this corridor in this year, by residence",
+}
+LETTERS = (*SEEN, "X")
+SEEN_OF_EVIDENCE = {"nothing": "D", "displaced": "C", "other_years": "B", "proxy": "X", "residence": "A"}
+BASIS = ("observed", "interpolated", "extrapolated", "platform", "modelled", "proxy")
 BASIS_MEANINGS = {
     "observed": "an office reports the corridor in this year",
     "interpolated": "offices report it in years before and after",
     "extrapolated": "offices report it only before, or only after",
     "platform": "no office ever does; users of a platform are counted in this year",
     "modelled": "nobody counts it in this year and no office in any",
+    "proxy": "an office reports the corridor in this year, by citizenship or birthplace alone; told apart from "
+             "observed by releases of format 2",
 }
 SIDES = ("office_of_origin", "office_of_destination")
 
@@ -104,6 +119,7 @@ class Evidence:
     about : these attributes.
     codes : territories.
     seen, seen_about : classes as the release has them, with their CF flags; they are worked out here where it has none.
+    evidence, evidence_about : classes ``EVIDENCE``, which releases of format 2 have in their place, with their flags.
 
     Raises
     ------
@@ -112,7 +128,8 @@ class Evidence:
     """
 
     def __init__(self, spoke: np.ndarray, about: dict, codes: tuple[str, ...], seen: np.ndarray | None = None,
-                 seen_about: dict | None = None):
+                 seen_about: dict | None = None, evidence: np.ndarray | None = None,
+                 evidence_about: dict | None = None):
         names = str(about.get("flag_meanings", "")).split()
         if tuple(names[-2:]) != SIDES or len(names) < 3:
             raise ArtifactError("sources.nc", "the bits of spoke have no meaning", "take the file of the same release",
@@ -132,6 +149,11 @@ class Evidence:
         if seen is not None and seen.size and int(seen.max()) >= len(self._letters):
             raise ArtifactError("flows.nc", f"seen is {int(seen.max())}, which has no meaning",
                                 "take the file of the same release", key="flow_seen")
+        self._of_evidence = None
+        if evidence is not None:
+            code = _codes(evidence_about or {}, evidence)
+            self._of_evidence = np.array([LETTERS.index(SEEN_OF_EVIDENCE[e]) for e in EVIDENCE], np.int8)
+            self._evidence, self._code = evidence, code
         # Whether an office spoke in the year or before, and in the year or after.
         self._before = np.logical_or.accumulate(self.by_office, axis=0)
         self._after = np.logical_or.accumulate(self.by_office[::-1], axis=0)[::-1]
@@ -140,7 +162,9 @@ class Evidence:
         return sum(1 << self.sources.index(n) for n in names)
 
     def seen(self, *index) -> np.ndarray:
-        """Class of what was seen, codes of ``SEEN``, of the corridor-years of an index (year, origin, destination)."""
+        """Class of what was seen, codes of ``LETTERS``, of corridor-years of an index (year, origin, destination)."""
+        if self._of_evidence is not None:
+            return self._of_evidence[self.evidence(*index)]
         if self._seen is not None:
             return self._letters[self._seen[index].astype(int)]
         _, o, d = index
@@ -151,19 +175,50 @@ class Evidence:
         return np.select([here, np.broadcast_to(ever, here.shape), counted, np.broadcast_to(near, here.shape)],
                          [0, 1, 4, 2], 3).astype(np.int8)
 
+    @property
+    def told(self) -> bool:
+        """Whether the release has the classes ``EVIDENCE``."""
+        return self._of_evidence is not None
+
+    def evidence(self, *index) -> np.ndarray:
+        """Codes of ``EVIDENCE`` of the corridor-years of an index, of a release that has them."""
+        return self._code[self._evidence[index].astype(int)]
+
     def basis(self, *index) -> np.ndarray:
         """Codes of ``BASIS`` of the corridor-years of an index (year, origin, destination)."""
         y, o, d = index
         before, after = self._before[y, o, d], self._after[y, o, d]
         counted = (self.spoke[y, o, d] & self._platform) != 0
-        return np.select([self.by_office[y, o, d], before & after, before | after, counted], [0, 1, 2, 3],
-                         4).astype(np.int8)
+        proxy, here = False, self.by_office[y, o, d]
+        if self.told:
+            given = self.evidence(y, o, d)
+            proxy, here = given == EVIDENCE.index("proxy"), given == EVIDENCE.index("residence")
+        return np.select([np.broadcast_to(proxy, np.shape(here)), here, before & after, before | after, counted],
+                         [5, 0, 1, 2, 3], 4).astype(np.int8)
 
     def names_of(self, masks: np.ndarray) -> np.ndarray:
         """The sources of each mask as text, ``"eurostat;oecd"``, empty for none."""
         kinds, of = np.unique(masks, return_inverse=True)
         texts = [";".join(s for k, s in enumerate(self.sources) if int(m) >> k & 1) for m in kinds]
         return np.array(texts, dtype=object)[of].reshape(np.shape(masks))
+
+
+def _codes(about: dict, stored: np.ndarray) -> np.ndarray:
+    """Codes of ``EVIDENCE`` by the stored number, from CF flags."""
+    meanings = str(about.get("flag_meanings", "")).split()
+    values = np.atleast_1d(about.get("flag_values", np.zeros(0, int)))
+    remedy = "take the file of the same release"
+    if sorted(meanings) != sorted(EVIDENCE) or values.dtype.kind not in "iu" or len(set(values.tolist())) \
+            != len(meanings) or len(values) != len(meanings) or values.min() < 0 or values.max() > 127:
+        raise ArtifactError("flows.nc", f"flow_evidence has the meanings {meanings}", f"expected {' '.join(EVIDENCE)}; "
+                            f"{remedy}", key="flow_evidence")
+    table = np.full(128, -1, np.int8)
+    table[values.astype(int)] = [EVIDENCE.index(m) for m in meanings]
+    there = np.unique(stored).astype(int)
+    if (table[there] < 0).any():
+        raise ArtifactError("flows.nc", f"flow_evidence is {there[table[there] < 0][0]}, which has no meaning", remedy,
+                            key="flow_evidence")
+    return table
 
 
 def _letters(about: dict) -> np.ndarray:

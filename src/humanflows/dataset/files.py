@@ -13,7 +13,9 @@ from ..results.birthplace_ends import KINDS, SHARES_FROM
 from ..results.labels import LABEL, SIMULATED, kind_of
 from ..results.released_values import check_codes, check_end, check_names, check_values, check_years
 
-FORMAT = 1      # of the files; a release without the number is of the first
+FORMATS = (1, 2)        # of the files; a release without the number is of the first
+LEVELS = ("", "80", "50")       # of intervals, beginning with 95%; format 2 has the others
+ENDS = tuple(f"{end}{level}" for level in LEVELS for end in ("lower", "upper"))
 MOST_BYTES = 1 << 29        # of one file; those of a release have 6 MB
 _AGAIN = "restore data/release from the repository, or make the release or the package again"
 
@@ -22,13 +24,13 @@ CORE = ("flow", "stock", "net_migration")
 _FLOW, _FACTOR = ("year", "origin", "destination"), ("birthplace", "origin", "year")
 _STOCK = ("date_year", "birthplace", "residence")
 PLACES = {
-    "flow": (("flows.nc",), _FLOW), "flow_lower": (("flows.nc",), _FLOW), "flow_upper": (("flows.nc",), _FLOW),
+    "flow": (("flows.nc",), _FLOW), **{f"flow_{end}": (("flows.nc",), _FLOW) for end in ENDS},
     "flow_spread": (("flows.nc",), _FLOW), "flow_seen": (("flows.nc",), _FLOW),
+    "flow_evidence": (("flows.nc",), _FLOW),
     "spoke": (("flows.nc", "sources.nc"), _FLOW),
-    "stock": (("stocks.nc",), _STOCK), "stock_lower": (("stocks.nc",), _STOCK), "stock_upper": (("stocks.nc",), _STOCK),
+    "stock": (("stocks.nc",), _STOCK), **{f"stock_{end}": (("stocks.nc",), _STOCK) for end in ENDS},
     "net_migration": (("net_migration.nc",), ("year", "residence")),
-    "net_migration_lower": (("net_migration.nc",), ("year", "residence")),
-    "net_migration_upper": (("net_migration.nc",), ("year", "residence")),
+    **{f"net_migration_{end}": (("net_migration.nc",), ("year", "residence")) for end in ENDS},
     "native_part": (("birthplace.nc",), ("origin", "destination", "year")),
     "return_part": (("birthplace.nc",), ("origin", "destination", "year")),
     "share_spread": (("birthplace.nc",), ("kind", "share_from")),
@@ -88,11 +90,12 @@ class Store:
             profile = manifest.get("profile") or dict(manifest.get("made_from") or {}).get("profile")
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ArtifactError(file, f"not a manifest of a release ({type(error).__name__})", _AGAIN) from error
-        if version != FORMAT:
-            raise ArtifactError(file, f"files of format {version}, this version of humanflows reads format {FORMAT}",
+        if version not in FORMATS:
+            raise ArtifactError(file, f"files of format {version}, this version of humanflows reads formats "
+                                f"{' and '.join(map(str, FORMATS))}",
                                 "install the version of humanflows that the release names, or take the present release")
         check_names(files, file, _AGAIN)
-        return {**manifest, "files": files, "profile": profile if isinstance(profile, str) else None}
+        return {**manifest, "format": version, "files": files, "profile": profile if isinstance(profile, str) else None}
 
     def content(self, which: str) -> bytes:
         """Bytes of a file, which is the one that the manifest lists.
@@ -184,6 +187,11 @@ class Store:
             check_end(name, values, self.array(name.rsplit("_", 1)[0]), file, _AGAIN)
         values.setflags(write=False)        # what is handed out is what every other question is answered from
         self._about[name], self._arrays[name] = arrays.attributes(name), values
+
+    @property
+    def format(self) -> int:
+        """Of the files: 2 where the release has 80 and 50% intervals and classes of evidence."""
+        return self.manifest["format"]
 
     def about(self, name: str) -> dict:
         """Attributes of a variable."""

@@ -7,23 +7,19 @@ import numpy as np
 from .. import artifacts
 from . import grades
 from .answers import Answers
-from .evidence import BASIS, BASIS_MEANINGS, SEEN, SEEN_MEANINGS
-from .files import PLACES
+from .evidence import BASIS, BASIS_MEANINGS, EVIDENCE, EVIDENCE_MEANINGS, SEEN, SEEN_MEANINGS
+from .files import ENDS, PLACES
 from .names import name
 
 PERSONS = "count"     # UDUNITS knows no persons; what is counted is said in long_name
 _TEXTS = {
     "flow": ("persons who move their usual residence for twelve months or more during the calendar year",
              "sum"),
-    "flow_lower": ("lower end of the 95% interval of flow", ""),
-    "flow_upper": ("upper end of the 95% interval of flow", ""),
     "flow_spread": ("standard deviation over members of log(1 + flow)", ""),
-    "stock_lower": ("lower end of the 95% interval of stock; missing where there is none", ""),
-    "stock_upper": ("upper end of the 95% interval of stock; missing where there is none", ""),
     "stock": ("persons born in birthplace who live in residence on 1 January", "point"),
     "net_migration": ("inflow minus outflow of residence during the calendar year", "sum"),
-    "net_migration_lower": ("lower end of the 95% interval of net_migration", ""),
-    "net_migration_upper": ("upper end of the 95% interval of net_migration", ""),
+    **{f"{v}_{end}": (f"{end[:5]} end of the {end[5:] or 95}% interval of {v}{more}", "") for end in ENDS
+       for v, more in (("flow", ""), ("stock", "; missing where there is none"), ("net_migration", ""))},
 }
 
 
@@ -35,13 +31,12 @@ def write_netcdf(answers: Answers, folder: Path, about: dict) -> list[Path]:
     about : global attributes.
     """
     store = answers.store
-    flows = {v: _estimate(answers, v) for v in ("flow", "flow_lower", "flow_upper", "flow_spread") if store.has(v)}
+    flows = {v: _estimate(answers, v) for v in ("flow", *_ends("flow"), "flow_spread") if store.has(v)}
     if answers.evidence:
         flows |= _evidence(answers)
         flows["flow"][1]["ancillary_variables"] = " ".join(v for v in flows if v != "flow")
-    net = {v: _estimate(answers, v) for v in ("net_migration", "net_migration_lower", "net_migration_upper")
-           if store.has(v)}
-    stocks = {v: _estimate(answers, v) for v in ("stock", "stock_lower", "stock_upper") if store.has(v)}
+    net = {v: _estimate(answers, v) for v in ("net_migration", *_ends("net_migration")) if store.has(v)}
+    stocks = {v: _estimate(answers, v) for v in ("stock", *_ends("stock")) if store.has(v)}
     return [_write(answers, folder / "flows.nc", flows, about),
             _write(answers, folder / "stocks.nc", stocks, about),
             _write(answers, folder / "net_migration.nc", net, about)]
@@ -51,6 +46,10 @@ def label_netcdf(file: Path, about: dict) -> None:
     """Add global attributes to a file."""
     with netCDF4.Dataset(file, "a") as data:
         data.setncatts(about)
+
+
+def _ends(variable: str) -> list[str]:
+    return [f"{variable}_{end}" for end in ENDS]
 
 
 def _estimate(answers: Answers, variable: str) -> tuple:
@@ -72,10 +71,14 @@ def _evidence(answers: Answers) -> dict[str, tuple]:
         spread = store.array("flow_spread")[t] if store.has("flow_spread") else None
         grade[t] = grades.grade(seen[t], *ends, spread)
     dims = PLACES["flow"][1]
-    rule = grades.rule(intervals=answers.intervals, members=store.has("flow_spread"))
+    rule = grades.rule(intervals=answers.intervals, members=store.has("flow_spread"), evidence=evidence.told)
+    which, classes, meanings = ("flow_evidence", EVIDENCE, EVIDENCE_MEANINGS) if evidence.told else \
+        ("flow_seen", SEEN, SEEN_MEANINGS)
+    if evidence.told:
+        seen = evidence.evidence(*np.indices(seen.shape)).astype(np.int8)
     return {
-        "flow_seen": (seen, _flags(SEEN, "what was seen of the corridor",
-                                   "; ".join(f"{k}: {v}" for k, v in SEEN_MEANINGS.items())), dims),
+        which: (seen, _flags(classes, "what was seen of the corridor",
+                             "; ".join(f"{k}: {v}" for k, v in meanings.items())), dims),
         "spoke": (store.array("spoke"), {k: v for k, v in store.about("spoke").items() if k != "_FillValue"}, dims),
         "basis": (basis, _flags(BASIS, "what the estimate stands on",
                                 "; ".join(f"{k}: {v}" for k, v in BASIS_MEANINGS.items())), dims),

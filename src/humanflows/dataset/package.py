@@ -21,7 +21,6 @@ from ..errors import ArtifactError, InputError
 from ..results.labels import LABEL, attributes_of
 from . import descriptor, grades, tables
 from .answers import Answers
-from .files import FORMAT
 from .netcdf import label_netcdf, write_netcdf
 from .whole import check_release
 
@@ -100,7 +99,7 @@ def _fill(folder: Path, answers: Answers, say: Callable[[str], None]) -> None:
     listed = {str(f.relative_to(folder)): artifacts.sha256(f) for f in sorted(folder.rglob("*")) if f.is_file()}
     made_of = {k: answers.store.manifest.get(k) for k in ("profile", "seed", "inputs")}
     artifacts.write_text(folder / "manifest.json", json.dumps(
-        {"format": FORMAT, "version": version, "licence": LICENCE, "profile": made_of["profile"],
+        {"format": answers.store.format, "version": version, "licence": LICENCE, "profile": made_of["profile"],
          LABEL: answers.store.data_kind, "made_from": made_of, "files": listed},
         indent=1) + "\n")
 
@@ -112,5 +111,6 @@ def _write_texts(folder: Path, answers: Answers, version: str) -> None:
             shutil.copyfile(source, folder / source.name)
         elif source.name != "CHANGELOG.md":
             raise ArtifactError(source, "the file is missing", "run this in a checkout of humanflows")
-    rule = grades.rule(intervals=answers.intervals, members=answers.store.has("flow_spread"))
+    rule = grades.rule(intervals=answers.intervals, members=answers.store.has("flow_spread"),
+                       evidence=answers.store.has("flow_evidence"))
     artifacts.write_text(folder / "README.md", descriptor.readme(version, answers, rule))

@@ -27,7 +27,7 @@ from ..results.estimates import net_migration_of
 from ..results.labels import LABEL
 from ..results.released_sums import LOWER, TOLERANCE, UPPER, match_totals, totals_of
 from .birthplace import ByBirthplace, parts_of
-from .files import PLACES, Store
+from .files import LEVELS, PLACES, Store
 from .names import name
 
 HIDDEN = 0.5                # persons: a flow below is stored as zero
@@ -125,6 +125,18 @@ def _intervals(store: Store) -> None:
             key = _where(store, _first(wrong), PLACES[variable][1]) if all(there) else variable
             raise _differ(store, PLACES[variable][0][0], f"{variable} has one end of an interval without the other",
                           key)
+        _nested(store, variable)
+
+
+def _nested(store: Store, variable: str) -> None:
+    """The 50% interval lies within the 80%, and that within the 95%."""
+    ends = [f"{variable}_lower{k}" for k in LEVELS] + [f"{variable}_upper{k}" for k in reversed(LEVELS)]
+    for low, high in pairwise([e for e in ends if store.has(e)]):
+        with np.errstate(invalid="ignore"):
+            wrong = store.array(low) > store.array(high)
+        if wrong.any():
+            raise _differ(store, PLACES[variable][0][0], f"{low} is above {high} in {int(wrong.sum()):,} cells",
+                          _where(store, _first(wrong), PLACES[variable][1]))
 
 
 def _net_migration(store: Store) -> None:

@@ -121,7 +121,8 @@ def _grades(answers: Answers, kept: Kept) -> Part:
         grade, basis = (pd.Series(judged[k]).map(n).to_numpy() for k, n in zip(("grade", "basis"), number))
         rows.append(len(GRADES) * basis + grade)
     about = {"grades": list(GRADES), "basis": list(BASIS), "meanings": BASIS_MEANINGS, "seen": SEEN_MEANINGS,
-             "rule": rule(intervals=answers.intervals, members=store.has("flow_spread"))}
+             "rule": rule(intervals=answers.intervals, members=store.has("flow_spread"),
+                         evidence=store.has("flow_evidence"))}
     return Part("grades", about, {"judged": (np.stack(rows, 1).astype(np.int64), 1)})
 
 

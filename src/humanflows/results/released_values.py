@@ -19,11 +19,13 @@ _PERSONS, _BALANCE = (0.0, MOST_PERSONS), (-MOST_PERSONS, MOST_PERSONS)
 _RULES: dict[str, tuple[tuple[float, float], bool, str]] = {
     "flow": (_PERSONS, False, "f"), "stock": (_PERSONS, False, "f"), "net_migration": (_BALANCE, False, "f"),
     "flow_spread": ((0.0, 100.0), False, "f"), "share_spread": ((0.0, 100.0), False, "f"),
-    "flow_seen": ((0, 127), False, "iu"), "spoke": ((0, 2**16 - 1), False, "iu"),
+    "flow_seen": ((0, 127), False, "iu"), "flow_evidence": ((0, 127), False, "iu"),
+    "spoke": ((0, 2**16 - 1), False, "iu"),
     "native_part": ((0, PARTS), False, "iu"), "return_part": ((0, PARTS), False, "iu"),
     "presence": ((-MOST_STEPS, MOST_STEPS), False, "iu"), "leaning": ((-MOST_STEPS, MOST_STEPS), False, "iu"),
     **{f"{name}_{end}": (of, True, "f") for name, of in (("flow", _PERSONS), ("stock", _PERSONS),
-                                                        ("net_migration", _BALANCE)) for end in ("lower", "upper")},
+                                                        ("net_migration", _BALANCE))
+       for end in ("lower", "upper", "lower80", "upper80", "lower50", "upper50")},
 }
 
 
