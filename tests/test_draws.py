@@ -50,7 +50,7 @@ def test_every_draw_is_there_and_differs(opened):
 
 
 def test_every_draw_keeps_the_books(build, opened):
-    """Those who leave arrive, and residents of the next year are those of this one, births, deaths and net migration."""
+    """Those who leave arrive; residents of the next year are those of this one, births, deaths and net migration."""
     panel = pipeline.open_panel(build)
     net = opened.net_migration.values
     assert np.abs(net.sum(-1)).max() < 1

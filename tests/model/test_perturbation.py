@@ -36,7 +36,8 @@ def test_heavy_tails_end_somewhere(seed, tail):
 
 def test_a_perturbation_is_a_function_of_its_seed(member, small_config):
     model, observation, run = member
-    one, same, other = (perturb(model, observation, run, small_config.effects, seed) for seed in ((1, 2), (1, 2), (1, 3)))
+    one, same, other = (perturb(model, observation, run, small_config.effects, seed)
+                        for seed in ((1, 2), (1, 2), (1, 3)))
     for part in ("data", "effects", "errors"):
         first, again, differs = (getattr(x, part) for x in (one, same, other))
         assert all(torch.equal(first[k], again[k]) for k in first)
@@ -57,7 +58,7 @@ def test_everything_that_is_perturbed_is_finite_and_fits(member, small_config):
 
 def test_effects_are_drawn_from_their_priors(member, small_config):
     """Many draws have the deviations that effects.effect_terms states."""
-    model, observation, run = member
+    model, *_ = member
     c = small_config.effects
     drawn = [perturbation._effects(model, c, np.random.default_rng(k)) for k in range(300)]
     for name, wanted in (("tie", c.tie), ("turnover", c.turnover)):
