@@ -118,11 +118,12 @@ def hold_out(panel: xr.Dataset, crossed: Sequence[Config], blind: Sequence[Confi
 def read_everything(panel: xr.Dataset, members: int) -> HeldOut:
     """The same of members that saw everything (design ``whole``): they judge nothing but ``read reports``.
 
-    What is hidden is empty, so ``kinds`` is too: ``read reports`` are judged by :func:`humanflows.uncertainty.judge.
-    judge_reports` only where it is told that they were read.
+    What is hidden is empty, so ``kinds`` is too: ``judge.judge_reports`` holds read reports against draws only where it
+    is told that they were read.
     """
     n = panel.sizes["origin"]
-    return HeldOut(np.zeros((members, panel.sizes["observation"]), dtype=bool), {}, np.ones((members, n, n), dtype=bool))
+    return HeldOut(np.zeros((members, panel.sizes["observation"]), dtype=bool), {},
+                   np.ones((members, n, n), dtype=bool))
 
 
 def reports_to_judge(panel: xr.Dataset) -> pd.DataFrame:

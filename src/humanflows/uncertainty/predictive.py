@@ -15,12 +15,14 @@ report is to be held against, because a right interval of the flow need not hold
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 import xarray as xr
 from scipy.stats import genhyperbolic
 
 from ..errors import SchemaError
 from ..model.observation import LASTING, PROXY, TAIL
 from ..model.observation_data import BREAK, SLOW, anchored_reports
+from ..model.privacy_noise import private_counts
 from ..model.spreads import COUNT
 
 MOST = np.log1p(1e10)     # of a report's log: more than anybody could count
@@ -130,10 +132,6 @@ def _published(expected, noise, private):
     """Moments of what is published (``privacy_noise.private_counts``), and the elasticity of its mean."""
     if not private.any():
         return expected, 0.0, 1.0
-    import torch      # counts without noise do without it
-
-    from ..model.privacy_noise import private_counts
-
     shown, variance, elasticity = expected.copy(), np.zeros(len(expected)), np.ones(len(expected))
     found = private_counts(torch.as_tensor(expected[private]),
                            torch.as_tensor(np.asarray(noise)[private], dtype=torch.float64))
@@ -171,7 +169,11 @@ def read_bias_priors(panel: xr.Dataset) -> BiasPriors:
     carried = np.take_along_axis(system, last, axis=0)
     anew = np.zeros_like(known)
     anew[1:] = known[1:] & known.cumsum(0)[:-1].astype(bool) & (carried[1:] != carried[:-1])
-    return BiasPriors(mean.astype(np.float64), np.where(known, deviation, np.nan).astype(np.float64),
+    # A year without a report has the deviation of the system before, or of the first.
+    first = np.isfinite(mean).argmax(0)
+    carried = np.where(known.cumsum(0) > 0, np.take_along_axis(deviation, last, axis=0),
+                       deviation[first, np.arange(len(first))])
+    return BiasPriors(mean.astype(np.float64), carried.astype(np.float64),
                       np.sqrt(SLOW**2 + np.where(known & (broken > 0), BREAK**2, 0.0)), anew, anchored_reports(panel))
 
 
@@ -203,25 +205,20 @@ def complete_biases(learned, priors: BiasPriors, rng: np.random.Generator) -> np
     moved, level = learned - priors.mean, learned[priors.anchored] - priors.mean[priors.anchored]
     common = float(np.nanmean(level)) if np.isfinite(level).any() else 0.0
 
-    def walk(order, offset, before):
-        """Carry offsets on in this order of years; ``before``: a step's deviation is that of the year it leaves."""
-        state = np.full(offset.shape[1], np.nan)
-        for place, t in enumerate(order):
-            between = order[place - 1] if before and place else t
-            wander = state + priors.step[between] * _heavy(offset.shape[1], rng)
-            new = common + np.nan_to_num(priors.deviation[t if not before else between]) * _heavy(offset.shape[1], rng)
-            wander = np.where(priors.anew[between] & np.isfinite(state), new, wander)
-            state = np.where(np.isfinite(offset[t]), offset[t], wander)
-            offset[t] = state
-        return offset
-
-    years = list(range(len(learned)))
+    deviation = np.nan_to_num(priors.deviation)
     unknown = ~np.isfinite(moved).any(0) & np.isfinite(priors.mean).any(0)
     first = np.isfinite(priors.mean).argmax(0)
-    start = common + np.nan_to_num(priors.deviation[first, np.arange(len(first))]) * _heavy(len(first), rng)
+    start = common + deviation[first, np.arange(len(first))] * _heavy(len(first), rng)
     moved[first[unknown], np.flatnonzero(unknown)] = start[unknown]
-    moved = walk(years, moved, False)
-    moved = walk(years[::-1], moved, True)
+    years = range(len(learned))
+    for order, later in ((years, 0), (years[::-1], 1)):
+        state = np.full(moved.shape[1], np.nan)
+        for t in order:
+            change = min(t + later, len(learned) - 1)      # the year in which what changed between the two years began
+            wander = state + priors.step[change] * _heavy(len(state), rng)
+            new = common + deviation[t] * _heavy(len(state), rng)
+            wander = np.where(priors.anew[change] & np.isfinite(state), new, wander)
+            state = moved[t] = np.where(np.isfinite(moved[t]), moved[t], wander)
     return np.where(np.isfinite(learned), learned, priors.mean + moved)
 
 
