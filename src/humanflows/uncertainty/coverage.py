@@ -26,6 +26,7 @@ SIZES: Mapping[str, tuple[float, float]] = {
 COLUMNS = ("kind", "of", "offices", "size", "evidence", "n", "corridors", "cover50", "cover80", "cover95", "error95",
            "crps", "factor", "factor80", "error80", "exact80", "exact95", "error95_offices")
 FEWEST = 30      # observations of a row
+FEWEST_CLUSTERS = 5
 
 
 def clustered_error(inside, cluster) -> float:
@@ -40,7 +41,7 @@ def clustered_error(inside, cluster) -> float:
 
     Returns
     -------
-    float; NaN for fewer than two clusters.
+    float; NaN for fewer than ``FEWEST_CLUSTERS`` clusters, of which nobody can tell.
 
     References
     ----------
@@ -51,7 +52,7 @@ def clustered_error(inside, cluster) -> float:
     if len(inside) != len(code):
         raise SchemaError("coverage", f"{len(code)} clusters for {len(inside)} observations", "give one for each")
     number = int(code.max(initial=-1)) + 1
-    if number < 2:
+    if number < FEWEST_CLUSTERS:
         return float("nan")
     off = np.bincount(code, inside - inside.mean(), number)
     return float(np.sqrt(number / (number - 1) * (off**2).sum()) / len(inside))
@@ -84,7 +85,8 @@ def coverage_table(judged: pd.DataFrame, *, sizes: Mapping[str, tuple[float, flo
         raise SchemaError("coverage", f"the judged reports have no column {missing[0]}", "judge them again", missing[0])
     if len(judged) and not judged["rank"].between(0, 1).all():
         raise SchemaError("coverage", "a rank lies outside 0 to 1, or is missing", "judge the reports again", "rank")
-    judged = judged.assign(signed=judged["signed"].eq(True) if "signed" in judged else False)
+    judged = judged.assign(signed=judged["signed"].eq(True) if "signed" in judged else False,
+                           **{k: pd.factorize(judged[k])[0] for k in ("cluster", "office")})
     rows = []
     for (kind, of), own in judged.groupby(["kind", "of"], sort=False):
         for offices, here in ((ALL, own), (TRUSTED, own[own["trusted"].to_numpy(bool)])):

@@ -27,6 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from scipy.stats import t as student_t
 
@@ -84,21 +85,22 @@ def quantiles_of_draws(draws, probabilities: Sequence[float], *, counts: bool = 
     if p.ndim != 1 or not ((p > 0) & (p < 1)).all():
         raise SchemaError("draws", f"probabilities {p.tolist()}", "give a list of numbers between 0 and 1")
     ordered = np.sort(draws, axis=0)
-    rank = p * (number + 1)
-    at = np.clip(np.floor(rank + 1e-9).astype(int), 1, number)
+    rank = np.round(p * (number + 1), 9)
+    at = np.clip(np.floor(rank).astype(int), 1, number)
     share = np.clip(rank - at, 0.0, 1.0)
     out = np.empty((len(p), *draws.shape[1:]))
     for k, (lower, part) in enumerate(zip(at, share)):
         below, above = ordered[lower - 1], ordered[min(lower, number - 1)]
         out[k] = below + part * (above.astype(np.float64) - below)
-    outside = np.flatnonzero((rank < 1 - 1e-9) | (rank > number + 1e-9))
+    outside = np.flatnonzero((rank < 1) | (rank > number))
     if len(outside):
         scaled = np.log1p(draws.astype(np.float64)) if counts else draws.astype(np.float64)
         spread = scaled.std(0, ddof=1) * np.sqrt(1 + 1 / number)
         for k in outside:
             outermost = 1 / (number + 1) if p[k] < 0.5 else number / (number + 1)
             reach = spread * (student_t.ppf(p[k], number - 1) - student_t.ppf(outermost, number - 1))
-            out[k] = np.expm1(np.maximum(np.log1p(out[k]) + reach, 0.0)) if counts else out[k] + reach
+            moved = np.expm1(np.maximum(np.log1p(out[k]) + reach, 0.0)) if counts else out[k] + reach
+            out[k] = np.minimum(out[k], moved) if p[k] < 0.5 else np.maximum(out[k], moved)     # but for rounding
     return out
 
 
@@ -124,7 +126,8 @@ def ends_of_draws(draws, *, levels: Sequence[float] = LEVELS, counts: bool = Tru
     lower, upper, moved = {}, {}, {}
     for k, level in enumerate(levels):
         low, high = found[k], found[len(levels) + 1 + k]
-        moved[level] = int(((centre < low) | (centre > high)).sum())
+        off = np.maximum(low - centre, centre - high)
+        moved[level] = int((off > 1e-9 * np.abs(centre)).sum())     # the mean of equal draws is not quite theirs
         lower[level], upper[level] = np.minimum(low, centre), np.maximum(high, centre)
     return Ends(centre, found[len(levels)], lower, upper, moved)
 
@@ -162,6 +165,28 @@ def variance_between(draws, network) -> tuple[np.ndarray, np.ndarray]:
     square = (weight * (mean - x.mean(0)) ** 2).sum(0) / (len(labels) - 1)
     typical = (number - (size.astype(float) ** 2).sum() / number) / (len(labels) - 1)
     return within, (square - within) / typical
+
+
+def networks_by_class(log_flow, network, label) -> pd.DataFrame:
+    """How far networks differ from one another in what they say of flows, by class.
+
+    Parameters
+    ----------
+    log_flow : (draw, cell), log(1 + x), of draws whose networks all saw the same.
+    network : (draw,), label of each draw's network.
+    label : (cell,), class of each cell: of evidence, say.
+
+    Returns
+    -------
+    DataFrame indexed by class: ``cells``, ``deviation`` (standard deviation of the log between networks: the root of
+    the mean variance), ``share`` (of the variance of a draw that lies between networks).
+    """
+    within, between = variance_between(log_flow, network)
+    table = pd.DataFrame({"label": np.asarray(label), "within": within, "between": between})
+    mean = table.groupby("label").agg(cells=("within", "size"), within=("within", "mean"), between=("between", "mean"))
+    variance = mean["between"].clip(lower=0.0)
+    total = (variance + mean["within"]).where(lambda x: x > 0)
+    return pd.DataFrame({"cells": mean["cells"], "deviation": np.sqrt(variance), "share": variance / total})
 
 
 def end_names(levels: Sequence[float] = LEVELS) -> list[tuple[str, str]]:

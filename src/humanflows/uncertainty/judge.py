@@ -200,8 +200,10 @@ def _distributions(cells, drawn: DrawnReports, priors, columns, rng, between) ->
 
 
 def _about(own: pd.DataFrame, kind: str, evidence, flow_logs) -> pd.DataFrame:
+    # A platform's counts are no office's: they are kinds of their own.
     return pd.DataFrame({
-        "kind": np.where(own["platform"].to_numpy(), f"{kind}, platform", kind), "cluster": (own["origin"].astype(str) + "-" + own["destination"].astype(str)).to_numpy(),
+        "kind": np.where(own["platform"].to_numpy(), f"{kind}, platform", kind),
+        "cluster": (own["origin"].astype(str) + "-" + own["destination"].astype(str)).to_numpy(),
         "office": own["reporter"].to_numpy(), "trusted": own["trusted"].to_numpy(),
         "platform": own["platform"].to_numpy(), "evidence": np.asarray(EVIDENCE)[evidence],
         "year": own["year"].to_numpy(), "observed": own["observed"].to_numpy(),
@@ -229,14 +231,13 @@ def _sums(own: pd.DataFrame, kind: str, flow_logs, said_logs, regions, rng) -> p
         enough = size >= FEWEST_CELLS
         if not enough.any():
             continue
-        observed = np.bincount(code, own["observed"], len(names))[enough]
+        observed, trusted = (np.bincount(code, own[k], len(names))[enough] for k in ("observed", "trusted"))
         added = {of: np.stack([np.bincount(code, row, len(names))[enough] for row in values])
                  for of, values in persons.items()}
         names = names[enough]
-        trusted = np.bincount(code, own["trusted"], len(names) if enough.all() else len(enough))[enough] == size[enough]
         about = pd.DataFrame({
             "kind": f"{kind}: {name}", "cluster": [f"{a} {b}" for a, b, _ in names], "office": [a for a, _, _ in names],
-            "trusted": trusted, "platform": False, "evidence": "all", "year": [y for *_, y in names],
+            "trusted": trusted == size[enough], "platform": False, "evidence": "all", "year": [y for *_, y in names],
             "observed": observed, "centre": added[FLOW].mean(0)})
         for of, values in added.items():
             parts.append(pd.concat([about.assign(of=of), place(np.log1p(values), np.log1p(observed), rng)], axis=1))

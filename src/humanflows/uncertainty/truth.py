@@ -187,7 +187,7 @@ def judge_truth(draws: Iterable[Mapping[str, np.ndarray]], truth: Mapping[str, n
     draws : one after the other, with ``flow`` (year, origin, destination), ``stock`` (date_year, birthplace, residence)
         and, where it is wanted, ``flow_by_birthplace`` (year, birthplace, origin, destination), persons.
     truth : of the same names.
-    seen : by name, bool (origin, destination), what was seen of corridors.
+    seen : by name, bool (origin, destination) or (year, origin, destination), what was seen of corridors.
     seed : of ties and chance.
 
     Returns
@@ -221,7 +221,8 @@ def judge_truth(draws: Iterable[Mapping[str, np.ndarray]], truth: Mapping[str, n
         # Corridors with their birthplace are clusters: natives of one place who move between two others.
         own = np.arange(n**3).reshape(n, n, n)
         tables.append(truth_table("flow by birthplace", counters["flow_by_birthplace"], own,
-                                  {k: v[None] for k, v in seen.items()}, where=between[None]))
+                                  {k: v if np.ndim(v) == 2 else np.asarray(v)[:, None] for k, v in seen.items()},
+                                  where=between))
     place = np.arange(n)
     tables += [truth_table(k, counter, 0 if k == "world" else place, sizes={}) for k, counter in sums.items()]
     found = [t for t in tables if len(t)]
