@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from humanflows.errors import SchemaError
+from humanflows.panel.reported_totals import _COUNTED
 from humanflows.uncertainty import evidence as ev
 from humanflows.uncertainty.evidence import INDIRECT, NOTHING, OTHER_YEARS, PROXY, RESIDENCE, classify_evidence
 
@@ -74,6 +75,17 @@ def test_an_office_that_reports_others_is_indirect_evidence(panel, known):
     assert (held_out.code[:, o, d] == INDIRECT).all() and held_out.has("other_corridors")[:, o, d].all()
     assert not held_out.has("displaced")[:, o, d].any() and not held_out.has("suppressed")[:, o, d].any()
     assert (known.code >= held_out.code).all()
+
+
+def test_refugees_who_are_counted_beside_a_report_are_there_once_it_is_hidden(panel, known):
+    t, o, d = np.argwhere((known.code == RESIDENCE) & ~known.has("displaced"))[-1]
+    panel, counted = panel.copy(deep=True), _COUNTED[0]
+    panel["displaced_stock"][t, o, d] = panel["displaced_stock"].values[t - 1, o, d] + 5000
+    panel["displaced_stock_status"][t - 1:t + 1, o, d] = counted
+    panel["displaced_break"][t, o, d] = 0
+    assert not classify_evidence(panel).has("displaced")[t, o, d]     # the report says how many came
+    seen = ~((panel["flow_origin"].values == o) & (panel["flow_destination"].values == d))
+    assert classify_evidence(panel, seen).has("displaced")[t, o, d]
 
 
 def test_nothing_is_known_of_those_who_stay(known):

@@ -5,9 +5,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from scipy.stats import genhyperbolic, kstest
+from scipy.stats import t as student_t
 
 from humanflows.errors import SchemaError
-from humanflows.model.observation import LASTING, PROXY, pseudo_huber
+from humanflows.model.observation import LASTING, PROXY, TAIL, pseudo_huber
 from humanflows.uncertainty.predictive import (
     BiasPriors,
     ReportErrors,
@@ -54,6 +55,12 @@ def test_a_known_lasting_deviation_is_kept_and_an_unknown_one_drawn():
     said = reports(1e6, own, lasting=np.array([[0.7, np.nan]]))
     assert np.median(said[:, 0]) == pytest.approx(np.log1p(1e6) + 0.7, abs=0.03)
     assert said[:, 1].std() > said[:, 0].std()
+
+
+def test_what_is_left_around_a_known_deviation_is_the_rest_of_the_spread():
+    said = reports(1e9, errors(100, spread=0.5), lasting=np.zeros((1, 100)))
+    half = np.subtract(*np.quantile(said, [0.75, 0.25])) / 2
+    assert half == pytest.approx(np.sqrt(1 - LASTING) * 0.5 * student_t.ppf(0.75, TAIL), rel=0.03)
 
 
 def test_counts_by_citizenship_deviate_further():
