@@ -1,0 +1,1 @@
+"""Uncertainty from draws of the posterior: every draw a whole, consistent world."""
