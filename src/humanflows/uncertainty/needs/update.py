@@ -95,10 +95,7 @@ def share_told(quantities, reports, noise, network=None, *, corrected: bool = Tr
     turn = scale[..., None] * (basis.swapaxes(-1, -2) @ whiten)                  # directions of unit length from y
     onto = (turn @ _with(q, y)[..., None])[..., 0]                              # (quantity, p)
     gain = np.where(there, size / (size + draws - 1), 0.0)
-    if corrected:
-        onto2 = onto**2 - _by_chance(q, y, turn, onto, there, code)
-    else:
-        onto2 = onto**2
+    onto2 = onto**2 - (_by_chance(q, y, turn, onto, there, code) if corrected else 0.0)
     return np.where(power > 0, (gain * onto2).sum(-1) / np.where(power > 0, power, 1.0), 0.0)
 
 
