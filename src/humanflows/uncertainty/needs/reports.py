@@ -84,8 +84,8 @@ def report_of(kept: Kept, errors: OfficeErrors, office: int, side: int, there=No
     ----------
     office, side : positions.
     there : bool (territory,), the other ends that it would report; all by default.
-    logs : (draw, territory), ``totals`` (draw,): what is not known of them, instead of the draws themselves; for reports
-        after others (``sequence``).
+    logs : (draw, territory), ``totals`` (draw,): what is not known of them, instead of the draws themselves; for
+        reports after others (``sequence``).
     """
     at = (slice(None), slice(None), office) if side == 0 else (slice(None), office, slice(None))
     persons = kept.unreported[side][at].astype(np.float64)

@@ -23,8 +23,8 @@ between networks as eight numbers do, not as 104. The residual has a variance be
 of the analysis of variance, Henderson's method 3 [5]_), and what is taken off a direction is what these two put there.
 
 What is left is small: λ is estimated, too, and g is concave, so that a middling share is a hundredth too low with
-sixty draws. An estimate may be below zero, as it has to be for its mean to be right: means over quantities are taken first, and cut
-off at zero afterwards.
+sixty draws. An estimate may be below zero, as it has to be for its mean to be right: means over quantities are taken
+first, and cut off at zero afterwards.
 
 References
 ----------
@@ -41,6 +41,7 @@ import numpy as np
 from ...errors import SchemaError
 
 _NONE = 1e-10       # of the largest λ: a direction with less does not vary
+SHRINKAGE = 2.0     # times what chance makes of a squared projection is taken off a gain that is used
 
 
 def closed_form(cov_qy, cov_y, noise) -> np.ndarray:
@@ -83,20 +84,11 @@ def share_told(quantities, reports, noise, network=None, *, corrected: bool = Tr
         draws for as many reports.
     """
     q, y, noise, code = _checked(quantities, reports, noise, network)
-    draws, p = len(q), y.shape[-1]
     q, y = q - q.mean(0), y - y.mean(0)
     power = (q**2).sum(0)
-    whiten = _whitener(noise)                                                   # (1 or quantity, report, report)
-    own = (draws - 1) * np.broadcast_to(_spread(y), (len(whiten) if y.shape[1] == 1 else y.shape[1], p, p))
-    gram = whiten @ own @ whiten.swapaxes(-1, -2)
-    size, basis = np.linalg.eigh((gram + gram.swapaxes(-1, -2)) / 2)            # (·, p), (·, p, p)
-    there = size > _NONE * np.maximum(size[..., -1:], (draws - 1) * 1e-12)
-    scale = np.where(there, 1 / np.sqrt(np.where(there, size, 1.0)), 0.0)
-    turn = scale[..., None] * (basis.swapaxes(-1, -2) @ whiten)                  # directions of unit length from y
-    onto = (turn @ _with(q, y)[..., None])[..., 0]                              # (quantity, p)
-    gain = np.where(there, size / (size + draws - 1), 0.0)
-    onto2 = onto**2 - (_by_chance(q, y, turn, onto, there, code) if corrected else 0.0)
-    return np.where(power > 0, (gain * onto2).sum(-1) / np.where(power > 0, power, 1.0), 0.0)
+    turn, gain, onto, there = _directions(q, y, noise)
+    told = gain * (onto**2 - (_by_chance(q, y, turn, onto, there, code) if corrected else 0.0))
+    return np.where(power > 0, told.sum(-1) / np.where(power > 0, power, 1.0), 0.0)
 
 
 def share_error(quantities, reports, noise, network=None) -> np.ndarray:
@@ -124,7 +116,9 @@ def posterior_errors(quantities, reports, noise, errors, network=None) -> np.nda
 
     Draw i less its estimate from the report yᵢ + eᵢ: q′ = (q − q̄) − K (y − ȳ + e), whose covariance is that of the
     posterior after the report. The gain K is learned from the draws of the other networks (ten groups of draws without
-    networks), so that it cannot have learned chance of the draw that it judges.
+    networks), so that it cannot have learned chance of the draw that it judges; and it is drawn towards zero in every
+    direction as far as its projection may be chance (James & Stein's positive part, twice as strongly), so that what
+    has nothing to do with the report is left as it was.
 
     Parameters
     ----------
@@ -141,14 +135,36 @@ def posterior_errors(quantities, reports, noise, errors, network=None) -> np.nda
     if e.shape != y.shape:
         raise SchemaError("needs", f"errors {e.shape} beside reports {y.shape}", "draw an error of each report")
     q, y = q - q.mean(0), y - y.mean(0)
-    code = np.arange(len(q)) % min(10, len(q)) if code is None else code
-    out = np.empty_like(q)
-    for k in np.unique(code):
-        out_of, own = code != k, code == k
-        cross = _with(q[out_of], y[out_of]) / (out_of.sum() - 1)
-        gain = np.linalg.solve(_spread(y[out_of]) + noise, cross[..., None])[..., 0]        # (quantity, p)
-        out[own] = q[own] - ((y[own] + e[own]) * gain[None]).sum(-1)
+    parts, out = np.arange(len(q)) % min(10, len(q)) if code is None else code, np.empty_like(q)
+    for k in np.unique(parts):
+        rest, own = parts != k, parts == k
+        turn, gain, onto, there = _directions(q[rest], y[rest], noise)
+        chance = _by_chance(q[rest], y[rest], turn, onto, there, _codes(None if code is None else code[rest],
+                                                                         int(rest.sum())))
+        kept = np.clip(1 - SHRINKAGE * chance / np.where(onto**2 > 0, onto**2, 1.0), 0, 1)
+        weight = ((gain * kept * onto)[..., None, :] @ turn)[..., 0, :]                     # (quantity, report)
+        out[own] = q[own] - ((y[own] + e[own]) * weight).sum(-1)
     return out
+
+
+def _directions(q: np.ndarray, y: np.ndarray, noise: np.ndarray):
+    """The basis in which reports, in units of their errors, are uncorrelated.
+
+    Returns
+    -------
+    turn : (·, direction, report), what makes directions of unit length from reports around zero.
+    gain : (·, direction), λ/(1 + λ), what the report tells of each; 0 of one that does not vary.
+    onto : (quantity, direction), projections of quantities. there : (·, direction), whether it varies.
+    """
+    free = len(q) - 1
+    whiten = _whitener(noise)
+    gram = free * (whiten @ _spread(y) @ whiten.swapaxes(-1, -2))
+    size, basis = np.linalg.eigh((gram + gram.swapaxes(-1, -2)) / 2)
+    there = size > _NONE * np.maximum(size[..., -1:], free * 1e-12)
+    scale = np.where(there, 1 / np.sqrt(np.where(there, size, 1.0)), 0.0)
+    turn = scale[..., None] * (basis.swapaxes(-1, -2) @ whiten)
+    onto = (turn @ _with(q, y)[..., None])[..., 0]
+    return turn, np.where(there, size / (size + free), 0.0), onto, there
 
 
 def _spread(y: np.ndarray) -> np.ndarray:
