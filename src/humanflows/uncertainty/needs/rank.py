@@ -244,7 +244,7 @@ def shared_table(kept: Kept, what: Quantities, errors: OfficeErrors, *, seed: in
     DataFrame: territory, target, ``members`` (draws), ``told``: share of the target's variance that the report would
     take away; ``gain``: that of the arrivals themselves; ``r2``: their ratio, what draws of the two share;
     ``r2_error``: standard error of ``told``; ``r2_elsewhere``: mean of ``told`` for the same quantity of *another*
-    territory, drawn at random, where little should be left. As ``told`` is, each is without what chance would make of it.
+    territory, drawn at random, where little should be left. As ``told`` is, each is without what chance makes of it.
     """
     n = len(kept.codes)
     targets = {"departures": what.departures, "net migration": what.net, "foreign-born": np.log1p(kept.foreign_born)}

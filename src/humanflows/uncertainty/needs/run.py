@@ -176,7 +176,7 @@ def report_errors(panel: xr.Dataset, unread: Sequence[Unread], whole: xr.Dataset
 
 def _check_panel(draws: xr.Dataset, panel: xr.Dataset) -> None:
     for name in ("origin", "year"):
-        if name not in draws.coords or not np.array_equal(draws[name].values.astype(str), panel[name].values.astype(str)):
+        if name not in draws.coords or list(draws[name].values.astype(str)) != list(panel[name].values.astype(str)):
             raise SchemaError("draws", f"they are of another {name} than the panel", "make draws of this panel", name)
 
 

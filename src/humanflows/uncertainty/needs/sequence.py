@@ -52,9 +52,9 @@ def choose_offices(kept: Kept, what: Quantities, errors: OfficeErrors, number: i
     -------
     DataFrame with ``SEQUENCE_COLUMNS``: ``told``, share of the sum over corridors of the variances of their logs,
     weighted by persons, that this office takes away after those before it, ``told_together`` with them (both of the sum
-    before the first); ``flows_left``: how much of the interval on the log scale is left, mean over corridors weighted by persons;
-    ``world_told_together``: share of the variance of the log of all moves. The joint effect is measured by the left
-    draws, each judged by what others taught, so that a share may fall a little where an office tells nothing.
+    before the first); ``flows_left``: how much of the interval on the log scale is left, mean over corridors weighted
+    by persons; ``world_told_together``: share of the variance of the log of all moves. The joint effect is measured by
+    the left draws, each judged by what others taught, so that a share may fall a little where an office tells nothing.
 
     Raises
     ------
