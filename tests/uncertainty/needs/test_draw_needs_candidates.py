@@ -1,9 +1,11 @@
 """Reports that there could be: their errors are those of their class, what is reported is the panel's."""
 import numpy as np
 import pytest
+import torch
 
 from humanflows.errors import SchemaError
-from humanflows.model.observation import LASTING
+from humanflows.model.observation import LASTING, pseudo_huber, student
+from humanflows.model.spreads import COUNT
 from humanflows.panel.reporting_systems import read_classes
 from humanflows.uncertainty.needs import candidates
 
@@ -48,8 +50,18 @@ def test_without_a_trusted_office_a_register_is_typical(small_panel):
 
 
 def test_years_average_out_but_what_lasts():
-    assert candidates.report_variance(0.3, 1) == pytest.approx(0.09)
-    assert candidates.report_variance(0.3, 10**9) == pytest.approx(0.09 * LASTING)
+    assert candidates.report_variance(0.3, 10**9, 50.0) == pytest.approx(0.09 * LASTING * candidates.HUBER)
+    many, few = candidates.report_variance(0.3, [1, 2, 4], 1e12), candidates.report_variance(0.3, 1, 9.0)
+    np.testing.assert_allclose(np.diff(many), -0.09 * (1 - LASTING) * candidates.STUDENT * np.array([0.5, 0.25]))
+    assert few - many[0] == pytest.approx(candidates.STUDENT * COUNT / 10)
+
+
+def test_variances_are_those_of_the_observation_model_s_errors():
+    """By the densities that the model has, its tails too: a scale is no deviation."""
+    z = np.linspace(-400, 400, 800_001)
+    for error, expected in ((student, candidates.STUDENT), (pseudo_huber, candidates.HUBER)):
+        density = np.exp(-error(torch.as_tensor(z)).numpy())
+        assert (z**2 * density).sum() / density.sum() == pytest.approx(expected, rel=0.01)
 
 
 def test_the_last_years_are_those_that_offices_reach(nothing_told):

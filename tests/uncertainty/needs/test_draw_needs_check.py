@@ -20,7 +20,7 @@ def read():
     rng, spread = np.random.default_rng(11), np.repeat(np.linspace(0.2, 1.5, N)[None], N, 0)
     told = np.ones((2, 8, N, N), dtype=bool)
     told[0] = False                                     # what is "not reported yet" is what these offices report
-    noise = report_variance(SPREAD, len(YEARS_ASKED))
+    noise = report_variance(SPREAD, len(YEARS_ASKED), 5000.0)
     truth = CENTRE + spread * rng.standard_normal((N, N))
     said = truth + np.sqrt(noise) * rng.standard_normal((N, N))
     gain = spread**2 / (spread**2 + noise)
@@ -107,3 +107,13 @@ def test_deviations_are_within_networks(rng):
     assert check.within(values, network).mean() == pytest.approx(1, abs=0.03)
     with pytest.raises(SchemaError):
         check.within(values, np.arange(120))
+
+
+def test_corridors_narrow_where_they_were_predicted_to(read):
+    before, after, errors, (truth, said) = read
+    one = check.compare_corridors(before, after, errors, range(N), truth=truth, reports=said)
+    assert len(one) == 3 * N * (N - 1) and (one["office"] != one["other"]).all()
+    found = check.agreement(one).set_index("check")
+    assert found.loc[check.DRAWS, "rho"] > 0.9 and found.loc[TWIN, "rho"] > 0.2
+    pd.testing.assert_frame_equal(check.by_office(one), check.check_offices(before, after, errors, range(N),
+                                                                            truth=truth, reports=said))

@@ -6,7 +6,7 @@ from needs_draws import CODES, REGIONS, make_draws
 from humanflows.errors import SchemaError
 from humanflows.results.needs_terms import CORRIDOR_COLUMNS, COUNTRY_COLUMNS
 from humanflows.uncertainty.needs import rank, reports, sequence
-from humanflows.uncertainty.needs.candidates import SEEN, report_variance
+from humanflows.uncertainty.needs.candidates import SEEN, bias_variance, report_variance
 from humanflows.uncertainty.needs.gather import gather
 
 SYR, TUR = 7, 8
@@ -83,7 +83,7 @@ def test_countries_and_corridors_have_today_s_columns(needy, what, registers):
     assert top["destination"] == "TUR" and (table["narrowing_below"].diff().dropna() <= 0).all()
     o, d = (list(CODES).index(top[k]) for k in ("origin", "destination"))
     variance = np.log1p(needy.flow[:, o, d].astype(np.float64)).var(ddof=1)
-    known = variance / (variance + 0.1**2 + report_variance(0.15, 3))
+    known = variance / (variance + bias_variance(0.1) + report_variance(0.15, 3, top["persons"]))
     assert top["gain"] == pytest.approx(known, abs=0.01)
     assert (table["lower"] <= table["lower_reported"]).all() and (table["upper_reported"] <= table["upper"]).all()
 

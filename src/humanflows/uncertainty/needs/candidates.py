@@ -5,14 +5,25 @@ what the observation model expects of it (``model.observation``): log(1 + y) = l
 that all reports of an office's side share, a lasting deviation u of the corridor and an error e of each year. The
 deviation of b and the spread of u + e are those of the class of its reporting system (``panel.report_priors``): an
 office that reports by residence today keeps its own class; one that does not is taken for a typical trusted office.
+
+The update is of variances. The observation model's errors are heavy-tailed, with these deviations for scales: the
+variance of Student's t with ν degrees of freedom is ν/(ν − 2) squares of its scale; that of the pseudo-Huber error, a
+hyperbolic distribution [1]_, is K₂(2)/K₁(2) of them, with Bessel functions K.
+
+References
+----------
+.. [1] Barndorff-Nielsen (1977), Exponentially decreasing distributions for the logarithm of particle size, Proceedings
+   of the Royal Society A 353, 401–419.
 """
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
+from scipy.special import kv
 
 from ...errors import SchemaError
-from ...model.observation import LASTING
+from ...model.observation import LASTING, TAIL
+from ...model.spreads import COUNT
 from ...panel.reporting_systems import add_priors, read_classes
 from ...panel.trusted_offices import CRITERION, trusted_reports
 from ...panel.withhold import PLATFORMS
@@ -20,6 +31,8 @@ from ...results.needs_terms import SIDES
 
 REPORTED_AS = ("immigration", "emigration")     # in the order of SIDES
 SEEN = ("A same year", "B other years", "C other corridors", "D nothing")
+STUDENT = TAIL / (TAIL - 2)                     # variances over squared scales, of biases and of errors of single years
+HUBER = float(kv(2, 2.0) / kv(1, 2.0))          # and of lasting deviations of corridors
 _DEFAULT_CLASS, _DEFAULT_DURATION = "register_corrected", "12"
 
 
@@ -27,8 +40,8 @@ _DEFAULT_CLASS, _DEFAULT_DURATION = "register_corrected", "12"
 class OfficeErrors:
     """Errors that reports of each office would have, logs; all (side, territory), sides in the order of ``SIDES``.
 
-    ``bias_sd``: deviation of the bias that its reports share. ``spread``: deviation of a single report around that.
-    ``own``: the office reports this side by residence already, and these are its own class's.
+    ``bias_sd``: scale of the bias that its reports share. ``spread``: scale of a single report around that. ``own``:
+    the office reports this side by residence already, and these are its own class's.
     """
 
     bias_sd: np.ndarray
@@ -115,16 +128,24 @@ def office_errors(panel: xr.Dataset, typical: np.ndarray | None = None) -> Offic
     return OfficeErrors(bias, spread, own)
 
 
-def report_variance(spread, years) -> np.ndarray:
+def bias_variance(bias_sd) -> np.ndarray:
+    """Variance of the log of the bias that an office's reports share."""
+    return STUDENT * np.asarray(bias_sd) ** 2
+
+
+def report_variance(spread, years, persons) -> np.ndarray:
     """Variance of the log of a report's mean over years around its biased mean: a corridor's lasting deviation is
-    there in every year, its yearly errors average out.
+    there in every year, its yearly errors and what chance does to counts average out.
 
     Parameters
     ----------
-    spread : deviation of a single report.
+    spread : scale of a single report's deviation.
     years : how many years are reported; 1 or more.
+    persons : a year.
     """
-    return np.asarray(spread) ** 2 * (LASTING + (1 - LASTING) / np.maximum(years, 1))
+    square = np.asarray(spread) ** 2
+    yearly = (1 - LASTING) * square + COUNT / (1 + np.asarray(persons, dtype=np.float64))
+    return HUBER * LASTING * square + STUDENT * yearly / np.maximum(years, 1)
 
 
 def reported(panel: xr.Dataset, visible: np.ndarray | None = None) -> np.ndarray:

@@ -22,7 +22,7 @@ from scipy.stats import spearmanr
 
 from ...errors import SchemaError
 from ...results.needs_terms import CHECK_COLUMNS, ELSEWHERE, ITSELF, LADDER, SIDES, TWIN
-from .candidates import OfficeErrors, report_variance
+from .candidates import OfficeErrors, bias_variance, report_variance
 from .gather import Kept
 from .rank import FEWEST_PERSONS
 from .reports import report_of, statistics, totals
@@ -54,10 +54,11 @@ def within(values: np.ndarray, network: np.ndarray) -> np.ndarray:
     return np.sqrt(square / (len(values) - len(names)))
 
 
-def check_offices(before: Kept, after: Kept, errors: OfficeErrors, offices: Sequence[int], *,
-                  aside: np.ndarray | None = None, reports: np.ndarray | None = None,
-                  truth: np.ndarray | None = None, fewest: float = FEWEST_PERSONS) -> pd.DataFrame:
-    """Predicted and realised narrowing of what offices report, with draws that did not read them and draws that did.
+def compare_corridors(before: Kept, after: Kept, errors: OfficeErrors, offices: Sequence[int], *,
+                      aside: np.ndarray | None = None, reports: np.ndarray | None = None,
+                      truth: np.ndarray | None = None, fewest: float = FEWEST_PERSONS) -> pd.DataFrame:
+    """Predicted and realised narrowing of every corridor that offices report, with draws that did not read them and
+    draws that did.
 
     Parameters
     ----------
@@ -70,12 +71,14 @@ def check_offices(before: Kept, after: Kept, errors: OfficeErrors, offices: Sequ
         something else either.
     reports : mean of the reports over those years, persons (side, origin, destination), NaN without: for their errors.
     truth : mean flow of a simulated world over those years, persons (side, origin, destination): for errors against it.
+    fewest : persons a year, of corridors that count.
 
     Returns
     -------
-    DataFrame with ``CHECK_COLUMNS``: a row for each check, office and side with ``FEWEST`` corridors of ``fewest``
-    persons or more. Of ``DRAWS``: deviations of logs (roots of mean variances) before and after, and by how much they
-    were predicted to fall and fell. Of ``ITSELF`` and ``TWIN``: mean absolute log errors of centres (means of draws).
+    DataFrame: check, office, side, other (code of the other end), predicted, realised, error_before, error_after. Of
+    ``DRAWS`` errors are deviations of logs over draws; of ``ITSELF`` and ``TWIN`` absolute log errors of centres (means
+    of draws), predicted from the deviations as of normal errors. Offices and sides with fewer than ``FEWEST`` corridors
+    are left out.
 
     Raises
     ------
@@ -85,38 +88,62 @@ def check_offices(before: Kept, after: Kept, errors: OfficeErrors, offices: Sequ
     if not (np.array_equal(before.codes, after.codes) and np.array_equal(before.years, after.years)):
         raise SchemaError("needs", "draws before and after are of other years or territories", "gather both alike",
                           "years")
-    n, rows = len(before.codes), []
+    n, parts = len(before.codes), []
     aside = np.zeros((n, n), dtype=bool) if aside is None else aside
     centres = [x.unreported.mean(1, dtype=np.float64) for x in (before, after)]
     for k in offices:
         for s, side in enumerate(SIDES):
             at = (slice(None), k) if s == 0 else (k, slice(None))
-            centre = [c[s] for c in centres]
             report = report_of(before, errors, k, s)
-            use = report.there & ~aside[at] & (centre[0][at] >= fewest)
-            other = np.flatnonzero(use)
+            other = np.flatnonzero(report.there & ~aside[at] & (centres[0][s][at] >= fewest))
             if len(other) < FEWEST:
                 continue
             here = np.full(len(other), k)
             o, d = (other, here) if s == 0 else (here, other)
             logs = [np.log1p(x.unreported[s][:, o, d].astype(np.float64)) for x in (before, after)]
-            share = share_told(logs[0], *statistics([report], o, d), before.network)
             variance = within(logs[0], before.network) ** 2
-            left = np.maximum(variance * (1 - share), 0)
-            sd = [float(np.sqrt(x.mean())) for x in (variance, left, within(logs[1], after.network) ** 2)]
-            row = {"office": before.codes[k], "side": side, "n": len(other)}
-            rows.append(row | {"check": DRAWS, "predicted": sd[0] - sd[1], "realised": sd[0] - sd[2],
-                               "error_before": sd[0], "error_after": sd[2]})
-            noise = errors.bias_sd[s, k] ** 2 + report_variance(errors.spread[s, k], before.unreported_years[s][o, d])
-            for check, known, more in ((ITSELF, None if reports is None else reports[s][o, d], noise),
-                                       (TWIN, None if truth is None else truth[s][o, d], 0.0)):
-                if known is None or (there := np.isfinite(known)).sum() < FEWEST:
-                    continue
-                error = [np.abs(np.log1p(c[o, d]) - np.log1p(known))[there].mean() for c in centre]
-                fall = _ABSOLUTE * (np.sqrt(variance + more) - np.sqrt(left + more))[there].mean()
-                rows.append(row | {"check": check, "n": int(there.sum()), "predicted": float(fall),
-                                   "realised": float(error[0] - error[1]), "error_before": float(error[0]),
-                                   "error_after": float(error[1])})
+            left = np.maximum(variance * (1 - share_told(logs[0], *statistics([report], o, d), before.network)), 0)
+            own = {"office": before.codes[k], "side": side, "other": before.codes[other]}
+            parts.append(_rows(DRAWS, own, np.sqrt(variance) - np.sqrt(left), np.sqrt(variance),
+                               within(logs[1], after.network)))
+            noise = bias_variance(errors.bias_sd[s, k]) + report_variance(
+                errors.spread[s, k], before.unreported_years[s][o, d], centres[0][s][o, d])
+            for check, known, more in ((ITSELF, reports, noise), (TWIN, truth, 0.0)):
+                if known is not None:
+                    error = [np.abs(np.log1p(c[s][o, d]) - np.log1p(known[s][o, d])) for c in centres]
+                    parts.append(_rows(check, own, _ABSOLUTE * (np.sqrt(variance + more) - np.sqrt(left + more)),
+                                       *error).dropna(subset="error_before"))
+    return pd.concat(parts, ignore_index=True) if parts else _rows("", {"office": "", "side": "", "other": ""},
+                                                                   *np.empty((3, 0)))
+
+
+def _rows(check: str, own: Mapping, predicted, before, after) -> pd.DataFrame:
+    return pd.DataFrame({"predicted": predicted, "realised": before - after, "error_before": before,
+                         "error_after": after}).assign(check=check, **own)
+
+
+def check_offices(before: Kept, after: Kept, errors: OfficeErrors, offices: Sequence[int], **given) -> pd.DataFrame:
+    """Predicted and realised narrowing, office by office: means of :func:`compare_corridors`, with its arguments.
+
+    Returns
+    -------
+    DataFrame with ``CHECK_COLUMNS``: a row for each check, office and side with ``FEWEST`` corridors or more.
+    Deviations of ``DRAWS`` are roots of mean variances.
+    """
+    return by_office(compare_corridors(before, after, errors, offices, **given))
+
+
+def by_office(compared: pd.DataFrame) -> pd.DataFrame:
+    """Rows of :func:`compare_corridors` in the mean over the corridors of an office and side."""
+    rows = []
+    for (check, office, side), part in compared.groupby(["check", "office", "side"], sort=False):
+        if len(part) < FEWEST:
+            continue
+        power = 2 if check == DRAWS else 1
+        before, told, after = (float((x**power).mean() ** (1 / power)) for x in (
+            part["error_before"], part["error_before"] - part["predicted"], part["error_after"]))
+        rows.append({"check": check, "office": office, "side": side, "n": len(part), "predicted": before - told,
+                     "realised": before - after, "error_before": before, "error_after": after})
     return pd.DataFrame(rows, columns=list(CHECK_COLUMNS))
 
 
@@ -153,8 +180,8 @@ def check_other_corridors(before: Kept, after: Mapping[int, np.ndarray], folds: 
                 logs = np.log1p(before.unreported[s][:, o, d].astype(np.float64))
                 share = np.clip(share_told(logs, *totals([report]), before.network), 0, 1)
                 variance = within(logs, before.network) ** 2
-                more = errors.bias_sd[s, k] ** 2 + report_variance(errors.spread[s, k],
-                                                                   before.unreported_years[s][o, d])
+                more = bias_variance(errors.bias_sd[s, k]) + report_variance(
+                    errors.spread[s, k], before.unreported_years[s][o, d], centre[o, d])
                 said = np.log1p(reports[s][o, d])
                 found.append(np.column_stack([
                     _ABSOLUTE * (np.sqrt(variance + more) - np.sqrt(variance * (1 - share) + more)),

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ...errors import SchemaError
 from ...results.needs_terms import CORRIDOR_COLUMNS, COUNTRY_COLUMNS, SIDES
-from .candidates import OfficeErrors, report_variance
+from .candidates import OfficeErrors, bias_variance, report_variance
 from .gather import Kept
 from .reports import BOTH, KINDS, Report, report_of, reports_of, statistics, totals
 from .update import share_error, share_told
@@ -216,8 +216,8 @@ def rank_corridors(kept: Kept, what: Quantities, errors: OfficeErrors, seen: np.
         at = np.flatnonzero(years > 0)
         y = kept.unreported[s][:, o[at], d[at]].astype(np.float64)
         mean = y.mean(0)
-        noise = ((mean / (1 + mean) * errors.bias_sd[s, office[at]]) ** 2
-                 + report_variance(errors.spread[s, office[at]], years[at]))
+        noise = ((mean / (1 + mean)) ** 2 * bias_variance(errors.bias_sd[s, office[at]])
+                 + report_variance(errors.spread[s, office[at]], years[at], mean))
         for start in range(0, len(at), CHUNK):
             part = slice(start, start + CHUNK)
             shares[s, at[part]] = share_told(what.logs[:, at[part]], np.log1p(y[:, part])[..., None],

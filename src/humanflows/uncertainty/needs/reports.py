@@ -17,7 +17,7 @@ import numpy as np
 
 from ...errors import SchemaError
 from ...results.needs_terms import SIDES
-from .candidates import OfficeErrors, report_variance
+from .candidates import OfficeErrors, bias_variance, report_variance
 from .gather import Kept
 
 BOTH = "both"
@@ -96,8 +96,8 @@ def report_of(kept: Kept, errors: OfficeErrors, office: int, side: int, there=No
     return Report(
         office, side, np.where(new, np.log1p(persons) if logs is None else logs, 0.0), new,
         np.log1p((persons * new).sum(1)) if totals is None else np.asarray(totals),
-        float(errors.bias_sd[side, office]), np.where(new, factor, 0.0),
-        np.where(new, report_variance(errors.spread[side, office], years), 0.0), mean / max(mean.sum(), 1e-12))
+        float(np.sqrt(bias_variance(errors.bias_sd[side, office]))), np.where(new, factor, 0.0),
+        np.where(new, report_variance(errors.spread[side, office], years, mean), 0.0), mean / max(mean.sum(), 1e-12))
 
 
 def reports_of(kept: Kept, errors: OfficeErrors, office: int, kind: str) -> list[Report]:

@@ -194,7 +194,7 @@ def _by_chance(q, y, turn, onto, there, code) -> np.ndarray:
         return np.where(there, (left / np.maximum(draws - 1 - rank, 1))[:, None], 0.0)
     number = np.bincount(code).astype(np.float64)
     member = (code[:, None] == np.arange(len(number))).astype(np.float64)               # (draw, network)
-    sums = np.einsum("dm,dqp->qmp", member, y) if y.shape[1] > 1 else (member.T @ y[:, 0])[None]
+    sums = (member.T @ y.reshape(draws, -1)).reshape(len(number), *y.shape[1:]).swapaxes(0, 1)
     along = sums @ turn.swapaxes(-1, -2)                                                # (·, network, direction)
     inside = np.diag(number) - np.outer(number, number) / draws - along @ along.swapaxes(-1, -2)
     of_left = member.T @ q - (along * onto[:, None, :]).sum(-1).T                       # (network, quantity)
