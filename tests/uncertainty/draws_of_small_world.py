@@ -30,3 +30,6 @@ def fake_draws(members, config, number):
             model.systematic = said + unlearned_deviations(model, config.effects, (k, draw))
             yield k, draw, member
         model.stock_initial, model.systematic = stock, said
+        with torch.no_grad():
+            for name, value in start.items():
+                getattr(model, name).copy_(value)

@@ -44,10 +44,6 @@ def beyond(given, border):
     return given(INCOME, border, last_year=LAST, demography="carried")
 
 
-def _draw(member, config, number=2):
-    return next(d for d in fake_draws([member], config, number) if d[1] == number)[2].model
-
-
 @pytest.mark.parametrize("more", [{}, {"last_year": LAST, "demography": "carried"}, {"hindsight": "dropped"}])
 def test_without_deviations_and_innovations_a_run_is_that_of_a_member(member, given, border, more):
     inputs = given(INCOME, border, **more)
@@ -99,6 +95,17 @@ def test_both_runs_have_the_same_luck_and_draws_do_not(member, small_config, giv
     wide = (found.world_upper - found.world_lower).sel(run="level")
     apart = (found.world_upper - found.world_lower).sel(run="difference")
     assert (wide[-1] > 0.05 * found.world.sel(run="level")[-1]) and (apart < 1e-5 * wide).all()
+
+
+def test_innovations_raise_the_flows_of_later_years_alone(member, small_config, beyond):
+    model, prepared = member.model, sd.prepare(member.model, beyond)
+    later = torch.zeros(LAST - 2003, model.n, model.n, 2)
+    plain = sd.run_draw(model, prepared, later)
+    later[0, :, 3] = 0.2        # everybody's moves to one territory in 2004
+    for one, other in zip(plain, sd.run_draw(model, prepared, later)):
+        assert torch.equal(one.flow[:14], other.flow[:14])
+        change = other.flow[14, :, 3].sum() / one.flow[14, :, 3].sum()
+        assert 1.1 < float(change) < 1.25       # fewer than e^0.2: who leaves earlier is no longer there to leave
 
 
 def test_innovations_are_a_function_of_the_seed_with_the_prior_s_variance(member, small_config):

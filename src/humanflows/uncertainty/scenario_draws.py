@@ -1,9 +1,9 @@
 """Scenarios run with every draw: levels, reference and difference, each with intervals by counting.
 
 A scenario changes covariates or borders; everything else is the draw's own: its first stocks, its effects and what it
-adds to the log-hazards that the cell says (``model.systematic``, see :mod:`humanflows.model.perturbation`). What it adds
-is an effect as any other: a changed covariate changes what the cell says and leaves it in place, and beyond the last
-year it fades with the rest (:mod:`humanflows.model.scenario_run`).
+adds to the log-hazards that the cell says (``model.systematic``, see :mod:`humanflows.model.perturbation`). What it
+adds is an effect as any other: a changed covariate changes what the cell says and leaves it in place, and beyond the
+last year it fades with the rest (:mod:`humanflows.model.scenario_run`).
 
 Beyond the last year nobody knows the effects of single years. They are autoregressions that are expected to fade; what
 is new in them (of pairs: course; of territories: turnover, balance, scarce) is drawn from the priors that
