@@ -22,6 +22,8 @@ def test_what_is_reported_is_what_the_panel_lists(small_panel):
         expected.add((int(name[2] == "emigration"), int(small_panel["flow_year"][k]), o, d))
     assert set(zip(*(x.tolist() for x in np.nonzero(told)))) == expected and len(expected) > 100
     assert not candidates.reported(small_panel, np.zeros(len(own), bool)).any()
+    elsewhere = small_panel.assign_coords(witness=["|".join([n[0], "XXX", *n[2:]]) for n in names])
+    assert not candidates.reported(elsewhere).any()         # reports of an office at neither end
 
 
 def test_an_office_that_reports_keeps_its_class(small_panel):

@@ -88,6 +88,19 @@ def test_other_corridors_tell_of_a_level_that_they_share(level):
         assert abs(table["predicted"].mean()) < 0.05 and abs(table["realised"].mean()) < 0.05
 
 
+def test_a_corridor_does_not_tell_of_itself():
+    """Five large corridors, all of one fold, independent of the rest: the office's other fold tells nothing of them."""
+    told, big = np.ones((2, 8, N, N), dtype=bool), np.zeros((N, N), dtype=bool)
+    told[0], big[:5, 5:] = False, True
+    centre = CENTRE + 3.0 * big
+    before = gather(make_draws(np.random.default_rng(8), corridor=0.8, network=0.0, centre=centre), told, YEARS_ASKED)
+    said = np.stack([np.exp(centre)] * 2)
+    errors = OfficeErrors(np.full((2, N), 0.05), np.full((2, N), 0.1), np.ones((2, N), dtype=bool))
+    table = check.check_other_corridors(before, {0: said, 1: said}, np.where(big, 0, 1), said, errors, range(5, N),
+                                        fewest=30_000.0)
+    assert (table["n"] == 5).all() and abs(table["predicted"].mean()) < 0.02
+
+
 def test_the_ladder_takes_means_over_offices():
     errors = pd.DataFrame([(0, "A", LADDER[0], 2.0, 0.5), (1, "A", LADDER[0], -4.0, 0.5), (2, "B", LADDER[0], 1.0, 0.3),
                            (0, "A", LADDER[2], 1.0, 0.5), (5, "B", LADDER[3], -0.6, 0.1)],

@@ -77,6 +77,8 @@ def test_countries_and_corridors_have_today_s_columns(needy, what, registers):
     germany = table[(table["territory"] == "DEU") & (table["side"] == "arrivals")].iloc[0]
     assert germany["narrowing_persons"] == 0 and germany["new"] == 0
     seen = np.full((len(CODES),) * 2, SEEN[3])
+    by = rank.rank_corridors(needy, what, registers, seen).set_index("destination")["by"]
+    assert (by.loc["DEU"] == "departures").all()            # its own office reports them already
     table = rank.rank_corridors(needy, what, registers, seen, 20)
     assert list(table.columns) == list(CORRIDOR_COLUMNS) and len(table) == 20
     top = table.iloc[0]
