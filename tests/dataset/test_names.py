@@ -121,6 +121,15 @@ def test_every_region_is_known_for_one(region_name):
     assert next(a.kind for a in aliases() if plain(a.name) == plain(region_name)) == "region"
 
 
+@pytest.mark.parametrize("text", ["St. Vincent and", "St. Vincent and t", "St. Vincent and th", "St. Vincent and the"])
+def test_a_name_that_ends_in_a_begun_article_leads_to_the_whole(text):
+    assert nearest(text) == ["St. Vincent and the Grenadines (VCT)"]
+
+
+def test_a_begun_word_is_not_taken_for_saint():
+    assert {"United States (USA)", "United States Virgin Islands (VIR)"} <= set(nearest("United St"))
+
+
 @given(st.sampled_from(sorted(listed())), st.data())
 def test_the_beginning_of_a_name_is_no_answer_but_leads_to_it(code, data):
     whole = listed()[code].name

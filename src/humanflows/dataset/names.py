@@ -5,6 +5,7 @@ name of one territory; *several*, a name that more than one have; and what is no
 instead: *part* of one, *former* state, *region*, or *outside* the estimates, with a note that says why.
 """
 import csv
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
@@ -195,7 +196,9 @@ def nearest(text: str, codes: Sequence[str] | None = None, number: int = 3) -> l
     # Of three letters one is a third: too much to be called alike.
     alike = process.extract(asked, [s for s in known if min(len(s), len(asked)) > 3], scorer=fuzz.token_sort_ratio,
                             score_cutoff=_LIKELY, limit=number)
-    starting = sorted((s for s in known if f" {asked}" in f" {s}"),
+    # The last word may be unfinished: "and t" on its way to "and the", whose article no plain name has; "st" to "states".
+    begun = {asked, asked.removesuffix(" t").removesuffix(" th"), re.sub(" saint$", " st", asked)}
+    starting = sorted((s for s in known if any(f" {text}" in f" {s}" for text in begun)),
                       key=lambda s: (known[s].kind != "alias", not s.startswith(asked), s))
     inside = sorted((s for s in known if len(s) > 3 and f" {s} " in f" {asked} "), key=len, reverse=True)
     order = [s for s, score, _ in alike if score >= _SURE] + starting + inside + [s for s, *_ in alike]
