@@ -196,7 +196,7 @@ def nearest(text: str, codes: Sequence[str] | None = None, number: int = 3) -> l
     # Of three letters one is a third: too much to be called alike.
     alike = process.extract(asked, [s for s in known if min(len(s), len(asked)) > 3], scorer=fuzz.token_sort_ratio,
                             score_cutoff=_LIKELY, limit=number)
-    # The last word may be unfinished: "and t" on its way to "and the", whose article no plain name has; "st" to "states".
+    # The last word may be unfinished: "and t" of "and the", whose article no plain name has; "st" of "states".
     begun = {asked, asked.removesuffix(" t").removesuffix(" th"), re.sub(" saint$", " st", asked)}
     starting = sorted((s for s in known if any(f" {text}" in f" {s}" for text in begun)),
                       key=lambda s: (known[s].kind != "alias", not s.startswith(asked), s))
